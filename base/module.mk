@@ -1,0 +1,1 @@
+LIB += $(wildcard base/*.c)

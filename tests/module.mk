@@ -1,0 +1,5 @@
+TEST_LIB := tests/support.c tests/faultblk.c
+TESTS += $(wildcard tests/unit/test_*.c tests/crash/test_*.c)
+FUZZERS += $(wildcard tests/fuzz/fuzz_*.c)
+BENCHES += $(wildcard tests/bench/bench_*.c)
+CLI_TESTS := $(wildcard tests/cli/*.t)

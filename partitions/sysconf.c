@@ -1,0 +1,330 @@
+#include "partitions/sysconf.h"
+
+#include <fcntl.h>
+#include <strings.h>
+
+#include "base/ini.h"
+#include "base/io.h"
+#include "base/parse.h"
+#include "partitions/guid.h"
+
+static int put(char *out, size_t room, const char *value, struct why *w)
+{
+	size_t n = strlen(value);
+
+	if (n == 0)
+		return misuse(w, -EBADMSG, "is empty");
+	if (n >= room)
+		return misuse(w, -EBADMSG, "%zu bytes, the limit is %zu", n, room - 1);
+	if (!text_printable(bytes_of(value, n)))
+		return misuse(w, -EBADMSG, "is not UTF-8 text, or has control characters");
+	memcpy(out, value, n + 1);
+	return 0;
+}
+
+/* The product's name becomes part of paths and unit names. */
+static int set_product(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf *c = into;
+
+	(void)sub;
+	if (value[strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-")] || value[0] == '-')
+		return misuse(w, -EBADMSG, "'%s': lower-case letters, digits and '-' only", value);
+	return put(c->product, sizeof(c->product), value, w);
+}
+
+/* As a bundle's manifest can name it (docs/formats/bundle.md): anything else would never match. */
+static int set_compatible(void *into, const char *sub, const char *value, struct why *w)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	struct sysconf *c = into;
+
+	(void)sub;
+	if (value[strspn(value, set)] || (value[0] && strchr("._-", value[0])))
+		return misuse(w, -EBADMSG, "'%s': letters, digits, '.', '_' and '-' only, the first a letter or digit",
+			      value);
+	return put(c->compatible, sizeof(c->compatible), value, w);
+}
+
+static int set_mode(void *into, const char *sub, const char *value, struct why *w)
+{
+	static const char *const later[] = { "order-trial", "systemd-boot", "grub", "u-boot" };
+	struct sysconf *c = into;
+
+	(void)sub;
+	for (enum boot_mode m = MODE_BOOTNEXT; m <= MODE_CHOOSER; m++) {
+		if (strcmp(value, boot_mode_name(m)) == 0) {
+			c->mode = m;
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		if (strcmp(value, later[i]) == 0)
+			return misuse(w, -EBADMSG, "'%s' is not supported by this version; bootnext and chooser are",
+				      value);
+	return misuse(w, -EBADMSG, "'%s' is neither bootnext nor chooser", value);
+}
+
+static int set_number(const char *value, unsigned int min, unsigned int max, unsigned int *ret, struct why *w)
+{
+	uint64_t v = 0;
+
+	if (parse_u64(value, max, &v, NULL) || v < min)
+		return misuse(w, -EBADMSG, "'%s' is no whole number from %u to %u", value, min, max);
+	*ret = (unsigned int)v;
+	return 0;
+}
+
+static int set_attempts(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, ATTEMPTS_MAX, &((struct sysconf *)into)->attempts, w);
+}
+
+static int set_watchdog(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 0, 3600, &((struct sysconf *)into)->watchdog_seconds, w);
+}
+
+static int set_threshold(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, 32, &((struct sysconf *)into)->trust_threshold, w);
+}
+
+static int set_deadline(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, 86400, &((struct sysconf *)into)->health_deadline_seconds, w);
+}
+
+/* A place on the boot disk: by partition name or partition GUID, never by what a file system says of itself. */
+static int set_place(char *out, const char *value, struct why *w)
+{
+	bool label = strncmp(value, "PARTLABEL=", 10) == 0 && value[10];
+	bool uuid = strncmp(value, "PARTUUID=", 9) == 0 && value[9];
+
+	if (!label && !uuid)
+		return misuse(w, -EBADMSG, "'%s' is neither PARTLABEL=name nor PARTUUID=guid", value);
+	if (uuid && !guid_valid(value + 9))
+		return misuse(w, -EBADMSG, "'%s' is no GUID", value + 9);
+	return put(out, SYSCONF_TEXT, value, w);
+}
+
+static int set_esp(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_place(((struct sysconf *)into)->esp, value, w);
+}
+
+static int set_state(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_place(((struct sysconf *)into)->state, value, w);
+}
+
+static int set_data(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf *c = into;
+
+	(void)sub;
+	if (value[0])
+		return set_place(c->data, value, w);
+	c->data[0] = '\0';
+	return 0;
+}
+
+static int find_slot(struct sysconf *c, const char *sub, struct sysconf_slot **ret, struct why *w)
+{
+	if (strcmp(sub, "a") != 0 && strcmp(sub, "b") != 0)
+		return misuse(w, -EBADMSG, "slots are [slot.a] and [slot.b]");
+	*ret = &c->slots[sub[0] == 'a' ? SLOT_A : SLOT_B];
+	return 0;
+}
+
+static int set_root(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf_slot *s = NULL;
+	int r = find_slot(into, sub, &s, w);
+
+	return r ? r : set_place(s->root, value, w);
+}
+
+/*
+ * Names joined by '/', so that nothing outside the ESP can be meant, and which FAT, firmware and Linux all read alike:
+ * printable ASCII, nothing that FAT forbids or drops.
+ */
+static bool is_plain_path(const char *path)
+{
+	for (;; path++) {
+		size_t n = strcspn(path, "/");
+
+		for (size_t i = 0; i < n; i++)
+			if (path[i] <= 0x20 || path[i] >= 0x7f || strchr("\\:*?\"<>|", path[i]))
+				return false;
+		if (n == 0 || path[n - 1] == '.')
+			return false;
+		path += n;
+		if (!*path)
+			return true;
+	}
+}
+
+static int set_boot_file(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf_slot *s = NULL;
+	size_t n = strlen(value);
+	int r = find_slot(into, sub, &s, w);
+
+	if (r)
+		return r;
+	if (!is_plain_path(value))
+		return misuse(w, -EBADMSG,
+			      "'%s' is no file below the ESP, written as folder/name in ASCII without blanks", value);
+	if (n >= 4 && strcasecmp(value + n - 4, ".new") == 0)
+		return misuse(w, -EBADMSG, "'%s': names in .new are for files that are being written", value);
+	return put(s->boot_file, sizeof(s->boot_file), value, w);
+}
+
+static int set_trust_keys(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf *c = into;
+
+	(void)sub;
+	if (value[0] != '/')
+		return misuse(w, -EBADMSG, "'%s' is not an absolute path", value);
+	return put(c->trust_keys, sizeof(c->trust_keys), value, w);
+}
+
+static int add_probe(void *into, enum sysconf_probe_kind kind, const char *value, struct why *w)
+{
+	struct sysconf *c = into;
+
+	if (c->n_probes == SYSCONF_PROBES)
+		return misuse(w, -EBADMSG, "more than %u probes", SYSCONF_PROBES);
+	c->probes[c->n_probes].kind = kind;
+	return put(c->probes[c->n_probes++].what, SYSCONF_TEXT, value, w);
+}
+
+static int add_unit(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	if (value[0] == '-' || strpbrk(value, " \t/"))
+		return misuse(w, -EBADMSG, "'%s' is not the name of a unit", value);
+	return add_probe(into, PROBE_UNIT, value, w);
+}
+
+static int add_command(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	if (value[0] != '/')
+		return misuse(w, -EBADMSG, "'%s' does not start with an absolute path", value);
+	return add_probe(into, PROBE_COMMAND, value, w);
+}
+
+static int add_url(void *into, const char *sub, const char *value, struct why *w)
+{
+	size_t scheme = strncmp(value, "http://", 7) == 0 ? 7 : strncmp(value, "https://", 8) == 0 ? 8 : 0;
+
+	(void)sub;
+	if (scheme == 0 || !value[scheme] || value[scheme] == '/' || strpbrk(value, " \t"))
+		return misuse(w, -EBADMSG, "'%s' is neither an http:// nor an https:// URL", value);
+	return add_probe(into, PROBE_URL, value, w);
+}
+
+static const struct ini_key keys[] = {
+	{ "system", "product", set_product, false },
+	{ "system", "compatible", set_compatible, false },
+	{ "system", "mode", set_mode, false },
+	{ "system", "attempts", set_attempts, false },
+	{ "system", "watchdog-timeout", set_watchdog, false },
+	{ "disk", "esp", set_esp, false },
+	{ "disk", "state", set_state, false },
+	{ "disk", "data", set_data, false },
+	{ "slot.*", "root", set_root, false },
+	{ "slot.*", "boot-file", set_boot_file, false },
+	{ "trust", "keys", set_trust_keys, false },
+	{ "trust", "threshold", set_threshold, false },
+	{ "health", "deadline", set_deadline, false },
+	{ "health", "unit", add_unit, true },
+	{ "health", "command", add_command, true },
+	{ "health", "url", add_url, true },
+};
+
+static const struct sysconf defaults = {
+	.mode = MODE_BOOTNEXT,
+	.attempts = 3,
+	.watchdog_seconds = 60,
+	.esp = "PARTLABEL=esp",
+	.state = "PARTLABEL=tandem-state",
+	.data = "PARTLABEL=data",
+	.slots = { { "PARTLABEL=root-a", "EFI/tandem/a/linux.efi" }, { "PARTLABEL=root-b", "EFI/tandem/b/linux.efi" } },
+	.trust_keys = "/etc/tandem/trust.d",
+	.trust_threshold = 1,
+	.health_deadline_seconds = 120,
+};
+
+/* Whether a is b, or a folder above it, on FAT, where case does not count. */
+static bool same_or_above(const char *a, const char *b)
+{
+	size_t n = strlen(a);
+
+	return strncasecmp(a, b, n) == 0 && (b[n] == '\0' || b[n] == '/');
+}
+
+static int check_files(const struct sysconf *c, const char *name, struct why *w)
+{
+	const char *const files[] = { c->slots[SLOT_A].boot_file, c->slots[SLOT_B].boot_file, FALLBACK_LOADER };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(files); k++)
+			if (i != k && same_or_above(files[i], files[k]))
+				return misuse(w, -EBADMSG,
+					      "%s: the boot files %s and %s are in each other's way (the fallback "
+					      "loader is %s)",
+					      name, files[i], files[k], FALLBACK_LOADER);
+	return 0;
+}
+
+/* Only what is written alike; that they are different partitions is seen on the disk (diskfind). */
+static int check_places(const struct sysconf *c, const char *name, struct why *w)
+{
+	const char *const places[] = { c->esp, c->state, c->slots[SLOT_A].root, c->slots[SLOT_B].root, c->data };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		for (size_t k = 0; k < i; k++)
+			if (places[i][0] && strcmp(places[i], places[k]) == 0)
+				return misuse(w, -EBADMSG, "%s: %s is given for two partitions", name, places[i]);
+	return 0;
+}
+
+int sysconf_parse(struct bytes text, const char *name, struct sysconf *ret, struct why *w)
+{
+	struct sysconf c = defaults;
+	int r = ini_read(text, name, keys, ARRAY_SIZE(keys), &c, w);
+
+	if (r)
+		return r;
+	if (!c.product[0] || !c.compatible[0])
+		return misuse(w, -EBADMSG, "%s: [system] %s= is missing", name,
+			      c.product[0] ? "compatible" : "product");
+	r = check_files(&c, name, w);
+	r = r ? r : check_places(&c, name, w);
+	if (!r)
+		*ret = c;
+	return r;
+}
+
+int sysconf_load(const char *path, struct sysconf *ret, struct why *w)
+{
+	const char *name = path ? path : SYSCONF_PATH;
+	AUTO_FREE char *text = NULL;
+	size_t n = 0;
+	int r = file_read(AT_FDCWD, name, INI_TEXT_MAX, &text, &n, w);
+
+	if (r == -ENOENT)
+		return why_next(w, r,
+				"an appliance has its configuration there; docs/formats/system.conf.md lists the keys");
+	return r ? r : sysconf_parse(bytes_of(text, n), name, ret, w);
+}

@@ -1,0 +1,58 @@
+/*
+ * sysconf - /etc/tandem/system.conf: what this appliance is, where its parts are, when it is healthy.
+ * Layer:  partitions; format. The same file is in the initramfs at the same path.
+ * Source: docs/formats/system.conf.md lists every key.
+ */
+#ifndef PARTITIONS_SYSCONF_H
+#define PARTITIONS_SYSCONF_H
+
+#include "partitions/bootstate.h"
+
+#define SYSCONF_PATH      "/etc/tandem/system.conf"
+#define SYSCONF_TEXT      192u /* longest value, with its NUL; the INI reader's line limit */
+#define SYSCONF_PROBES    16u
+#define SYSCONF_BOOT_FILE 128u
+
+/* What firmware starts when no boot entry works; below the ESP. No slot's boot file. */
+#define FALLBACK_LOADER "EFI/BOOT/BOOTX64.EFI"
+
+struct sysconf_slot {
+	char root[SYSCONF_TEXT];           /* PARTLABEL=x or PARTUUID=x, on the boot disk */
+	char boot_file[SYSCONF_BOOT_FILE]; /* below the ESP, with '/': EFI/tandem/a/linux.efi */
+};
+
+enum sysconf_probe_kind { PROBE_UNIT, PROBE_COMMAND, PROBE_URL };
+
+/* A health probe; the list is in the order of the file. */
+struct sysconf_probe {
+	enum sysconf_probe_kind kind;
+	char what[SYSCONF_TEXT];
+};
+
+struct sysconf {
+	char product[64];
+	char compatible[64];
+	enum boot_mode mode;
+	unsigned int attempts;                                           /* 1..ATTEMPTS_MAX */
+	unsigned int watchdog_seconds;                                   /* 0: none */
+	char esp[SYSCONF_TEXT], state[SYSCONF_TEXT], data[SYSCONF_TEXT]; /* places as root; data may be "": none */
+	struct sysconf_slot slots[2];
+	char trust_keys[SYSCONF_TEXT]; /* folder */
+	unsigned int trust_threshold;
+	unsigned int health_deadline_seconds;
+	struct sysconf_probe probes[SYSCONF_PROBES];
+	size_t n_probes;
+};
+
+/**
+ * Read and check `text`. Keys that are missing get the defaults of docs/formats/system.conf.md; product and compatible
+ * have none.
+ * @ret  untouched on failure
+ * Returns 0; -EBADMSG (usage) for unknown, repeated or missing keys and for values that are out of range or do not fit
+ * together, with file and, for a line, its number; -E2BIG (usage) for a text over the INI reader's limits.
+ */
+MUST_USE int sysconf_parse(struct bytes text, const char *name, struct sysconf *ret, struct why *w);
+/** As sysconf_parse() for a file; NULL means SYSCONF_PATH. */
+MUST_USE int sysconf_load(const char *path, struct sysconf *ret, struct why *w);
+
+#endif

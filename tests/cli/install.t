@@ -1,0 +1,50 @@
+#!/bin/sh
+# tandem install, status, slots, commit, rollback, verify-slot where there is no appliance: mistakes, and errors that explain.
+. "$(dirname "$0")/tap.sh"
+
+for verb in install status slots commit rollback verify-slot; do
+	exits 0 "$verb --help" tandem $verb --help
+	prints "usage: tandem $verb"
+	exits 2 "$verb: an unknown option is a mistake" tandem $verb --frob
+done
+exits 2 'install: which bundle?' tandem install
+exits 2 'install: one bundle' tandem install a b
+exits 2 'install: --slot c' tandem install --slot c x.reup
+says "'c' is no slot: want a or b"
+exits 2 'install: --workers 0' tandem install --workers 0 x.reup
+exits 2 'install: --workers 9' tandem install --workers 9 x.reup
+says '--workers'
+exits 2 'install: --progress=loud' tandem install --progress=loud x.reup
+exits 2 'verify-slot: which slot?' tandem verify-slot
+says 'give a, b or --all'
+exits 2 'verify-slot: a slot and --all' tandem verify-slot a --all
+exits 2 'verify-slot: --all with a bundle' tandem verify-slot --all --bundle x.reup
+exits 2 'verify-slot c' tandem verify-slot c
+
+exits 1 'install: no such bundle' tandem install x.reup
+says 'x.reup: No such file or directory'
+: >x.reup
+for verb in status slots commit rollback 'verify-slot a' 'install x.reup'; do
+	# shellcheck disable=SC2086 # words
+	exits 1 "$verb: no configuration" tandem $verb --config missing.conf
+	says 'missing.conf: No such file or directory'
+	says 'next: an appliance has its configuration there'
+done
+exits 1 'install --json says what failed' tandem install --json --config missing.conf x.reup
+prints '"result": "failed"'
+prints 'missing.conf'
+
+printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=chooser\n' >system.conf
+printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=sideways\n' >bad.conf
+exits 2 'status: a bad configuration is a mistake' tandem status --config bad.conf
+says 'bad.conf:4'
+if [ "$(id -u)" = 0 ]; then
+	skip 'status without root shows what it can' 'is root'
+	skip 'install without root' 'is root'
+else
+	exits 0 'status without root shows what it can' tandem status --config system.conf
+	prints 'root only'
+	exits 1 'install without root' tandem install --config system.conf x.reup
+	says 'must be run as root'
+fi
+finish

@@ -1,0 +1,161 @@
+#!/bin/bash
+# shellcheck disable=SC2016 # what is in single quotes is for the inner shell
+# tandem install, status, slots, commit, rollback, verify-slot as processes on a real disk: a loop device with partitions,
+# whose slot is the root file system of a mount namespace of its own. mode=chooser, so that neither vfat nor firmware is
+# needed; the VM tests do the rest. As root only.
+. "$(dirname "$0")/../cli/tap.sh"
+export PATH=$PATH:/usr/sbin:/sbin
+plan_skip() { echo "1..0 # SKIP $1"; exit 0; }
+[ "$(id -u)" = 0 ] || plan_skip 'not root'
+for tool in losetup partx unshare mke2fs; do command -v $tool >/dev/null || plan_skip "no $tool"; done
+loop=
+detach() { [ -z "$loop" ] || { partx -d "$loop"; losetup -d "$loop"; } 2>/dev/null; }
+trap 'detach; rm -rf "$dir"' EXIT
+
+mkdir -p tree/{usr,etc/tandem/trust.d,dev,proc,sys,run,tmp,var,build,work}
+for link in bin sbin lib lib64; do [ ! -L /$link ] || ln -s "$(readlink /$link)" tree/$link; done
+tandem key generate -o k --no-password >/dev/null && cp k.pub tree/etc/tandem/trust.d/
+printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=chooser\nattempts=2\n' >tree/etc/tandem/system.conf
+mke2fs -q -t ext4 -d tree a.img 8M >/dev/null 2>&1
+cat >layout.conf <<'X'
+[partition.esp]
+type=esp
+size=40M
+[partition.tandem-state]
+type=state
+size=32M
+[partition.root-a]
+type=root
+size=16M
+[partition.root-b]
+type=root
+size=16M
+[partition.data]
+type=data
+size=rest
+X
+tandem-disk create --progress none -o disk.img --size 130M --config layout.conf --put root-a=a.img --slot a=1.0.0 >/dev/null
+loop=$(losetup -f --show disk.img) || plan_skip 'no loop devices'
+[ -b "${loop}p4" ] || partx -a "$loop" 2>/dev/null
+[ -b "${loop}p4" ] || plan_skip 'no partitions on loop devices'
+
+# bundle NAME VERSION EPOCH: a root image whose content depends on the version
+bundle() {
+	rm -rf next && cp -a tree next && seq 1 20000 | sed "s/\$/ $2/" >next/usr/content
+	mke2fs -q -t ext4 -U 5f0d3c1e-7a42-4b8e-9c55-0a1b2c3d4e5f -d next next.img 12M >/dev/null 2>&1
+	printf '[bundle]\ncompatible=%s\nversion=%s\nepoch=%s\nchunk-size=64K\nlevel=1\n[payload.root]\nkind=image\nfile=next.img\n' \
+		"${4-demo-vm}" "$2" "$3" >bundle.conf
+	tandem bundle create --progress none --config bundle.conf --key "${5-k.key}" -o "$1" >/dev/null && cp next.img "$1.img"
+}
+bundle v2.reup 2.0.0 1
+bundle v3.reup 3.0.0 2
+bundle old.reup 0.9.0 1
+bundle foreign.reup 2.0.0 1 other-vm
+
+# in_slot SLOT PROGRAM ARGS...: with the slot as root file system
+cat >in_slot <<'X'
+set -e
+part=$1 dir=$2 bin=$3
+shift 3
+mount -o ro,noload "$part" "$dir/root"
+for folder in usr dev proc sys; do mount --rbind /$folder "$dir/root/$folder"; done
+mount --bind "$bin" "$dir/root/build"
+mount --bind "$dir" "$dir/root/work"
+mount -t tmpfs tmpfs "$dir/root/run"
+exec chroot "$dir/root" /bin/sh -c 'cd /work && PATH=/build:$PATH exec "$@"' sh "$@"
+X
+mkdir root
+in_slot() {
+	local part=${loop}p3
+	[ "$1" = a ] || part=${loop}p4
+	shift
+	unshare -m --propagation private sh in_slot "$part" "$dir" "$TANDEM_BIN" "$@"
+}
+field() { # field NAME VALUE: a member of the last JSON object
+	if grep -qE "\"$1\": \"?$2\"?,?\$" "$out"; then result 0 "JSON: $1 is $2"; else result 1 "JSON: $1 is $2" "$(cat "$out")"; fi
+}
+
+exits 0 'status' in_slot a tandem status
+prints 'slot a' && prints 'not started by tandem-init'
+exits 0 'status as JSON' in_slot a tandem status --json
+field committed a
+field phase idle
+field slot a
+exits 0 'slots' in_slot a tandem slots
+prints 'version 1.0.0'
+exits 4 'commit: nothing to do' in_slot a tandem commit
+exits 3 'rollback: nothing to go back to' in_slot a tandem rollback
+exits 1 'verify-slot: the builder left no signed hashes' in_slot a tandem verify-slot a
+says '--bundle FILE'
+
+exits 3 'install: for another machine' in_slot a tandem install --progress none foreign.reup
+says "the bundle is for 'other-vm'"
+exits 3 'install: a lower version' in_slot a tandem install --progress none old.reup
+says '--allow-downgrade'
+exits 3 'install: into the running slot' in_slot a tandem install --slot a --progress none v2.reup
+cp v2.reup cut.reup && truncate -s -5000 cut.reup
+exits 1 'install: a bundle that ends early' in_slot a tandem install --progress none cut.reup
+exits 0 'nothing was changed' in_slot a tandem status --json
+field phase idle
+
+exits 0 'install --dry-run' in_slot a tandem install --dry-run v2.reup
+prints 'nothing was changed'
+exits 0 'install --dry-run --json' in_slot a tandem install --dry-run --json v2.reup
+field result passed
+field action write
+exits 0 'still nothing was changed' in_slot a tandem status --json
+field phase idle
+
+mkdir mounted && mke2fs -q -t ext4 "${loop}p4" 2>/dev/null && mount -o ro "${loop}p4" mounted
+exits 3 'install: the target is mounted' in_slot a tandem install --progress none v2.reup
+umount mounted
+
+exits 0 'install' in_slot a tandem install --progress none v2.reup
+prints 'slot b: version 2.0.0 is armed'
+check 'the image is on the slot' cmp -n 12582912 v2.reup.img "${loop}p4"
+exits 0 'status: a trial is armed' in_slot a tandem status --json
+field phase trial
+field target b
+exits 3 'install: a trial is going on' in_slot a tandem install --progress none v3.reup
+exits 3 'commit: the trial does not run' in_slot a tandem commit
+exits 0 'verify-slot b' in_slot a tandem verify-slot --progress none b
+prints 'slot b: good'
+exits 0 'commit, on the trial' in_slot b tandem commit
+exits 0 'status: it is committed' in_slot b tandem status --json
+field committed b
+field result committed
+exits 4 'install: the same image again' in_slot b tandem install --progress none v2.reup
+exits 0 'verify-slot --all --bundle is a mistake, b with its bundle is not' in_slot b tandem verify-slot --bundle v2.reup b
+
+exits 0 'install --progress=json' in_slot b tandem install --progress=json v3.reup
+prints '"event": "progress"' && prints '"phase": "image"' && prints '"event": "end"' && prints '"result": "armed"'
+check 'each line is an object' sh -c '! grep -vE "^\{.*\}$" "$1"' sh "$out"
+exits 0 'rollback: the trial is over before it began' in_slot b tandem rollback
+exits 0 'status: it has failed' in_slot b tandem status --json
+field phase failed
+field reason operator
+exits 3 'rollback: the other slot is bad now' in_slot b tandem rollback
+
+exits 0 'install v3 again' in_slot b tandem install --progress none --json v3.reup
+field written_bytes 0
+field result armed
+exits 0 'commit' in_slot a tandem commit
+exits 3 'rollback: below the floor' in_slot a tandem rollback
+says '--below-floor'
+exits 0 'rollback --below-floor' in_slot a tandem rollback --below-floor
+exits 0 'commit of the rollback' in_slot b tandem commit
+printf x | dd of="${loop}p3" bs=1 seek=3000000 conv=notrunc status=none
+exits 1 'verify-slot --all finds the damage' in_slot b tandem verify-slot --progress none --all
+prints 'slot a: DAMAGED' && prints 'LBA' && prints 'slot b: good'
+exits 1 'verify-slot a --json' in_slot b tandem verify-slot a --json
+field verdict damaged
+
+exits 3 'install: below the floor' in_slot b tandem install --progress none v2.reup
+exits 1 'one at a time' in_slot b sh -c 'mkdir -p /run/tandem && flock /run/tandem/lock tandem rollback'
+says 'another install, commit or rollback is going on'
+dd if=/dev/urandom of="${loop}p2" bs=64K count=2 conv=notrunc status=none
+exits 0 'status says so' in_slot b tandem status
+prints 'LOST'
+exits 3 'install is refused then' in_slot b tandem install --progress none v3.reup
+says 'the boot record cannot be used'
+finish

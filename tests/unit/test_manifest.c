@@ -1,0 +1,326 @@
+/* The manifest (updater/manifest.h): what is taken, what is refused, and that writing and reading agree. */
+#include "updater/manifest.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "tests/support.h"
+
+#define DATA "tests/data/manifest"
+
+static const char good[] = "# tandem manifest 1\n"
+			   "[bundle]\n"
+			   "compatible=vm-x86\n"
+			   "version=1.2.3-rc.1+b7\n"
+			   "epoch=7\n"
+			   "description=A; b # c\n"
+			   "tables=256\n"
+			   "payload=5000\n"
+			   "[payload.root]\n"
+			   "kind=image\n"
+			   "size=4097\n"
+			   "chunk-size=8192\n"
+			   "chunks=1\n"
+			   "table-offset=0\n"
+			   "table-bytes=128\n"
+			   "table-hash=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+			   "[payload.boot-a]\n"
+			   "kind=file\n"
+			   "slot=a\n"
+			   "name=linux.efi\n"
+			   "size=4096\n"
+			   "chunk-size=4096\n"
+			   "chunks=1\n"
+			   "table-offset=128\n"
+			   "table-bytes=128\n"
+			   "table-hash=ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+
+static void fields_are_read(void **state)
+{
+	struct manifest m = { 0 };
+	struct why w = { 0 };
+
+	(void)state;
+	assert_ok(manifest_parse(bytes_str(good), &m, &w), w);
+	assert_string_equal(m.compatible, "vm-x86");
+	assert_string_equal(m.version, "1.2.3-rc.1+b7");
+	assert_string_equal(m.description, "A; b # c");
+	assert_int_equal(m.epoch, 7);
+	assert_int_equal(m.payload_bytes, 5000);
+	assert_int_equal(m.n_payloads, 2);
+	assert_string_equal(m.payloads[0].name, "root");
+	assert_int_equal(m.payloads[0].size_bytes, 4097);
+	assert_int_equal(m.payloads[0].chunk_bytes, 8192);
+	assert_int_equal(m.payloads[0].slot, 0);
+	assert_int_equal(m.payloads[0].table_hash.b[31], 0x1f);
+	assert_int_equal(m.payloads[1].kind, PAYLOAD_FILE);
+	assert_int_equal(m.payloads[1].slot, 'a');
+	assert_string_equal(m.payloads[1].file_name, "linux.efi");
+	assert_ptr_equal(manifest_find(&m, "boot-a"), &m.payloads[1]);
+	assert_null(manifest_find(&m, "boot"));
+	manifest_done(&m);
+}
+
+/* `good` with `from` replaced by `to`; freed by the caller. */
+static char *changed(const char *from, const char *to)
+{
+	const char *at = strstr(good, from);
+	char *ret = NULL;
+
+	if (!at)
+		fail_msg("no '%s' in the text", from);
+	assert_true(asprintf(&ret, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from)) > 0);
+	return ret;
+}
+
+static void refused(const char *text, int want, const char *what)
+{
+	struct manifest m = { .epoch = 77 };
+	struct why w = { 0 };
+	int r = manifest_parse(bytes_str(text), &m, &w);
+
+	if (r != want)
+		fail_msg("%s: %d (%s), want %d", what, r, w.text, want);
+	assert_int_equal(m.epoch, 77);
+	assert_null(m.payloads);
+	assert_true(w.text[0] != '\0');
+	assert_int_equal(w.exit, EXIT_FAILED);
+}
+
+static void each_damage_is_refused_and_leaves_ret_alone(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		int want;
+	} table[] = {
+		{ "# tandem manifest 1\n", "", -EBADMSG },
+		{ "# tandem manifest 1\n", "\n# tandem manifest 1\n", -EBADMSG },
+		{ "# tandem manifest 1\n", "# tandem manifest 2\n", -EPROTONOSUPPORT },
+		{ "# tandem manifest 1\n", "# tandem manifest 10\n", -EPROTONOSUPPORT },
+		{ "# tandem manifest 1\n", "# tandem manifest 1 \n", -EPROTONOSUPPORT },
+		{ "# tandem manifest 1\n", "# tandem channel 1\n", -EBADMSG },
+		{ "compatible=vm-x86", "compatible=", -EBADMSG },
+		{ "compatible=vm-x86", "compatible=vm/x86", -EBADMSG },
+		{ "compatible=vm-x86", "compatible=-vm", -EBADMSG },
+		{ "version=1.2.3-rc.1+b7", "version=1.2", -EBADMSG },
+		{ "epoch=7", "epoch=-1", -EINVAL },
+		{ "epoch=7", "epoch=18446744073709551616", -E2BIG },
+		{ "epoch=7", "epoch=7\nepoch=7", -EBADMSG },
+		{ "epoch=7", "epoch=7\nsize=1", -EBADMSG },
+		{ "[bundle]", "[bundel]", -EBADMSG },
+		{ "description=A", "description=A\x1b[2J", -EBADMSG },
+		{ "tables=256", "tables=255", -EBADMSG },
+		{ "tables=256", "tables=536870913", -E2BIG },
+		{ "payload=5000", "payload=x", -EINVAL },
+		{ "[payload.root]", "[payload.]", -EBADMSG },
+		{ "[payload.root]", "[payload.ro ot]", -EBADMSG },
+		{ "[payload.root]", "[payload.boot-a]", -EBADMSG },
+		{ "kind=image", "kind=tree", -EPROTONOSUPPORT },
+		{ "kind=image", "kind=file", -EBADMSG },
+		{ "kind=image", "kind=image\nname=x", -EBADMSG },
+		{ "slot=a", "slot=c", -EBADMSG },
+		{ "slot=a", "slot=", -EBADMSG },
+		{ "name=linux.efi", "name=../linux.efi", -EBADMSG },
+		{ "name=linux.efi", "name=.hidden", -EBADMSG },
+		{ "name=linux.efi", "name=", -EBADMSG },
+		{ "size=4097", "size=0", -EBADMSG },
+		{ "size=4097", "size=8193", -EBADMSG },
+		{ "size=4097", "size=9223372036854775808", -E2BIG },
+		{ "chunk-size=8192", "chunk-size=0", -EBADMSG },
+		{ "chunk-size=8192", "chunk-size=8191", -EBADMSG },
+		{ "chunk-size=8192", "chunk-size=4194305", -E2BIG },
+		{ "chunk-size=8192", "chunk-size=8388608", -E2BIG },
+		{ "chunks=1\n", "chunks=0\n", -EBADMSG },
+		{ "chunks=1\n", "chunks=2\n", -EBADMSG }, /* its table is too short for two */
+		{ "chunks=1\n", "chunks=3\n", -EBADMSG }, /* of at least 4096 bytes each */
+		{ "chunks=1\n", "chunks=5592406\n", -E2BIG },
+		{ "table-offset=128", "table-offset=96", -EBADMSG },
+		{ "table-offset=128", "table-offset=160", -EBADMSG },
+		{ "table-bytes=128", "table-bytes=224", -EBADMSG },
+		{ "table-hash=0001", "table-hash=00", -EINVAL },
+		{ "table-hash=0001", "table-hash=000g", -EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		char *text = changed(table[i].from, table[i].to);
+
+		refused(text, table[i].want, table[i].to);
+		free(text);
+	}
+}
+
+static void each_line_is_needed_but_for_the_optional_ones(void **state)
+{
+	static const char *const optional[] = { "description=", "slot=" };
+
+	(void)state;
+	for (const char *line = strchr(good, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+		struct manifest m = { 0 };
+		bool may_go = false;
+		char *text = NULL;
+
+		for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
+			may_go = may_go || strncmp(line, optional[i], strlen(optional[i])) == 0;
+		assert_true(asprintf(&text, "%.*s%s", (int)(line - good), good, strchr(line, '\n') + 1) > 0);
+		if ((manifest_parse(bytes_str(text), &m, NULL) == 0) != may_go)
+			fail_msg("without %.*s", (int)strcspn(line, "\n"), line);
+		manifest_done(&m);
+		free(text);
+	}
+}
+
+static void every_prefix_is_refused(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < strlen(good) - 1; n++) {
+		struct manifest m = { .epoch = 77 };
+
+		if (manifest_parse(bytes_of(good, n), &m, NULL) == 0)
+			fail_msg("a prefix of %zu bytes was taken", n);
+		assert_int_equal(m.epoch, 77);
+	}
+}
+
+static void fixtures_are_as_their_names_say(void **state)
+{
+	DIR *dir = opendir(DATA);
+	struct dirent *d;
+	int n = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	while ((d = readdir(dir))) {
+		struct manifest m = { 0 };
+		struct why w = { 0 };
+		char path[400], *text;
+		size_t size;
+
+		if (d->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), DATA "/%s", d->d_name);
+		assert_ok(file_read(AT_FDCWD, path, 1 << 20, &text, &size, &w), w);
+		if ((manifest_parse(bytes_of(text, size), &m, &w) == 0) != (strncmp(d->d_name, "ok-", 3) == 0))
+			fail_msg("%s: %s", path, w.text);
+		manifest_done(&m);
+		free(text);
+		n++;
+	}
+	(void)closedir(dir);
+	assert_true(n >= 8);
+}
+
+static void written_manifest_reads_back(void **state)
+{
+	struct manifest m = { 0 }, back = { 0 };
+	struct why w = { 0 };
+	char *text, *again;
+	size_t n, again_n;
+
+	(void)state;
+	assert_ok(manifest_parse(bytes_str(good), &m, &w), w);
+	assert_ok(manifest_format(&m, &text, &n, &w), w);
+	assert_ok(manifest_parse(bytes_of(text, n), &back, &w), w);
+	assert_true(manifest_equal(&m, &back));
+	assert_ok(manifest_format(&back, &again, &again_n, &w), w);
+	assert_string_equal(text, again);
+	back.payloads[1].table_hash.b[5] ^= 1;
+	assert_false(manifest_equal(&m, &back));
+	free(text);
+	free(again);
+	manifest_done(&m);
+	manifest_done(&back);
+}
+
+static void what_would_not_read_back_is_not_written(void **state)
+{
+	static const char *const descriptions[] = { "a ; comment", " blank first", "blank last ", "two\nlines",
+						    "a\rb" };
+	struct manifest m = { 0 };
+	struct why w = { 0 };
+	char *text = NULL;
+	size_t n = 0;
+
+	(void)state;
+	assert_ok(manifest_parse(bytes_str(good), &m, &w), w);
+	for (size_t i = 0; i < ARRAY_SIZE(descriptions); i++) {
+		(void)snprintf(m.description, sizeof(m.description), "%s", descriptions[i]);
+		if (manifest_format(&m, &text, &n, NULL) == 0)
+			fail_msg("'%s' was written", descriptions[i]);
+		assert_null(text);
+	}
+	manifest_done(&m);
+}
+
+static void pick_takes_the_one_payload_for_a_slot(void **state)
+{
+	struct payload payloads[] = {
+		{ .name = "root", .kind = PAYLOAD_IMAGE },
+		{ .name = "boot-a", .kind = PAYLOAD_FILE, .slot = 'a' },
+		{ .name = "boot-b", .kind = PAYLOAD_FILE, .slot = 'b' },
+		{ .name = "boot-b2", .kind = PAYLOAD_FILE, .slot = 'b' },
+	};
+	struct manifest m = { .payloads = payloads, .n_payloads = ARRAY_SIZE(payloads) };
+	const struct payload *p = NULL;
+	struct why w = { 0 };
+
+	(void)state;
+	assert_int_equal(manifest_pick(&m, PAYLOAD_FILE, 'b', &p, &w), -EBADMSG);
+	assert_string_equal(w.text, "the bundle has two payloads of kind file for slot b: boot-b and boot-b2");
+	assert_null(p);
+	m.n_payloads = 3;
+	for (char slot = 'a'; slot <= 'b'; slot++) {
+		assert_int_equal(manifest_pick(&m, PAYLOAD_IMAGE, slot, &p, NULL), 0);
+		assert_string_equal(p->name, "root");
+		assert_int_equal(manifest_pick(&m, PAYLOAD_FILE, slot, &p, NULL), 0);
+		assert_string_equal(p->name, slot == 'a' ? "boot-a" : "boot-b");
+	}
+	m.n_payloads = 2;
+	assert_int_equal(manifest_pick(&m, PAYLOAD_FILE, 'b', &p, NULL), -ENODATA);
+}
+
+static void sixty_four_payloads_are_taken_and_one_more_refused(void **state)
+{
+	(void)state;
+	for (size_t n = MANIFEST_PAYLOADS_MAX; n <= MANIFEST_PAYLOADS_MAX + 1; n++) {
+		struct manifest m = { 0 };
+		char *text = NULL;
+		size_t size = 0;
+		FILE *to = open_memstream(&text, &size);
+
+		assert_non_null(to);
+		(void)fprintf(to,
+			      "# tandem manifest 1\n[bundle]\ncompatible=c\nversion=0.0.0\nepoch=0\ntables=%zu\n"
+			      "payload=0\n",
+			      n * 128);
+		for (size_t i = 0; i < n; i++)
+			(void)fprintf(to,
+				      "[payload.p%zu]\nkind=image\nsize=1\nchunk-size=4096\nchunks=1\n"
+				      "table-offset=%zu\ntable-bytes=128\ntable-hash=%064d\n",
+				      i, i * 128, 0);
+		assert_int_equal(fclose(to), 0);
+		assert_int_equal(manifest_parse(bytes_of(text, size), &m, NULL),
+				 n > MANIFEST_PAYLOADS_MAX ? -E2BIG : 0);
+		manifest_done(&m);
+		free(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fields_are_read),
+		cmocka_unit_test(each_damage_is_refused_and_leaves_ret_alone),
+		cmocka_unit_test(each_line_is_needed_but_for_the_optional_ones),
+		cmocka_unit_test(every_prefix_is_refused),
+		cmocka_unit_test(fixtures_are_as_their_names_say),
+		cmocka_unit_test(written_manifest_reads_back),
+		cmocka_unit_test(what_would_not_read_back_is_not_written),
+		cmocka_unit_test(pick_takes_the_one_payload_for_a_slot),
+		cmocka_unit_test(sixty_four_payloads_are_taken_and_one_more_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+#include "updater/bundle_plan.h"
+
+#include <inttypes.h>
+
+#include "updater/chunks.h"
+
+/* Copy and lay out the payloads; payload_bytes becomes the most there can be, everything stored as it is. */
+static int lay_out(const struct manifest *m, struct manifest *ret, struct why *w)
+{
+	struct manifest plan = *m;
+
+	plan.payloads = calloc(m->n_payloads, sizeof(*plan.payloads));
+	if (!plan.payloads)
+		return fail(w, -ENOMEM, "out of memory");
+	plan.tables_bytes = 0;
+	plan.payload_bytes = 0;
+	for (size_t i = 0; i < m->n_payloads; i++) {
+		struct payload *p = &plan.payloads[i];
+
+		*p = m->payloads[i];
+		p->chunks = (p->size_bytes + p->chunk_bytes - 1) / p->chunk_bytes;
+		p->table_offset = plan.tables_bytes;
+		p->table_bytes = chunks_table_bytes(p->chunks);
+		plan.tables_bytes += p->table_bytes;
+		plan.payload_bytes += p->size_bytes;
+	}
+	*ret = plan;
+	return 0;
+}
+
+/* Every key's signature of a manifest text, one after the other; `room` holds BUNDLE_SIGNATURES_MAX. */
+static int sign(const struct bundle_plan *p, struct bytes text, char *room, size_t *ret_n, struct why *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_keys; i++) {
+		if (n + MINISIG_TEXT_MAX > BUNDLE_SIGNATURES_MAX)
+			return fail(w, -E2BIG, "too many signatures");
+		n += keys_sign(&p->keys[i], text, p->trusted, room + n);
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static int measure(struct bundle_plan *p, struct why *w)
+{
+	AUTO_FREE char *text = NULL, *signatures = malloc(BUNDLE_SIGNATURES_MAX);
+	uint8_t raw[BUNDLE_HEADER_BYTES];
+	size_t n = 0, signatures_n = 0;
+	int r;
+
+	if (!signatures)
+		return fail(w, -ENOMEM, "out of memory");
+	r = manifest_format(&p->manifest, &text, &n, w);
+	r = r ? r : sign(p, bytes_of(text, n), signatures, &signatures_n, w);
+	if (r)
+		return r;
+	p->header = (struct bundle_header){ .signatures_bytes = signatures_n,
+					    .manifest_bytes = n,
+					    .tables_bytes = p->manifest.tables_bytes,
+					    .payload_bytes = p->manifest.payload_bytes };
+	p->header.payload_offset = bundle_header_payload_at(&p->header);
+	bundle_header_format(&p->header, raw);
+	return bundle_header_parse(bytes_of(raw, sizeof(raw)), &p->header, w); /* its limits hold here as well */
+}
+
+int bundle_plan(const struct manifest *m, const struct secret_key *keys, size_t n_keys, int64_t clock,
+		struct bundle_plan *ret, struct why *w)
+{
+	struct bundle_plan p = { .keys = keys, .n_keys = n_keys };
+	int r;
+
+	(void)snprintf(p.trusted, sizeof(p.trusted), "timestamp:%" PRId64 "\tbundle:%s %s", clock, m->compatible,
+		       m->version);
+	r = lay_out(m, &p.manifest, w);
+	r = r ? r : measure(&p, w);
+	if (r) {
+		bundle_plan_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void bundle_plan_done(struct bundle_plan *p)
+{
+	manifest_done(&p->manifest);
+}
+
+int bundle_plan_head(struct bundle_plan *p, uint8_t **ret, struct hash *ret_id, struct why *w)
+{
+	size_t n = (size_t)bundle_header_tables_at(&p->header), at = (size_t)bundle_header_manifest_at(&p->header);
+	AUTO_FREE char *text = NULL, *signatures = malloc(BUNDLE_SIGNATURES_MAX);
+	AUTO_FREE uint8_t *head = malloc(n);
+	size_t text_n = 0, signatures_n = 0;
+	int r;
+
+	if (!signatures || !head)
+		return fail(w, -ENOMEM, "out of memory");
+	r = manifest_format(&p->manifest, &text, &text_n, w);
+	if (!r && text_n > p->header.manifest_bytes)
+		r = fail(w, -EINVAL, "the manifest has outgrown its plan");
+	if (r)
+		return r;
+	memset(head + at, '\n', n - at);
+	memcpy(head + at, text, text_n);
+	r = sign(p, bytes_of(head + at, n - at), signatures, &signatures_n, w);
+	if (!r && signatures_n != p->header.signatures_bytes)
+		r = fail(w, -EINVAL, "the signatures have outgrown their plan");
+	if (r)
+		return r;
+	p->header.payload_bytes = p->manifest.payload_bytes;
+	bundle_header_format(&p->header, head);
+	memcpy(head + BUNDLE_HEADER_BYTES, signatures, signatures_n);
+	*ret_id = hash_of(bytes_of(head + at, n - at));
+	*ret = MOVE(head);
+	return 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * bundle_walk - go through the chunks of a bundle in order, decoding and checking each.
+ * Layer:  updater; the reading side.
+ * Trust:  what a sink gets was authenticated by stored hash before and by raw hash after decoding.
+ */
+#ifndef UPDATER_BUNDLE_WALK_H
+#define UPDATER_BUNDLE_WALK_H
+
+#include "updater/bundle.h"
+
+struct bundle_sink {
+	/* One chunk's raw bytes, c->raw_bytes of them; NULL for CHUNK_ZERO. A negative errno ends the walk with that. */
+	int (*put)(void *arg, const struct chunk *c, const void *raw, struct why *w);
+	void *arg;
+};
+
+/** Every chunk of one payload. -EBADMSG damaged; -ENOMEM; the source's or the sink's error. */
+MUST_USE int bundle_walk(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink,
+			 struct why *w);
+
+/**
+ * What a reader need not ask but a builder promises: the padding before the payload is zero, and the payload area is the
+ * stored chunks in the order of their first use, without gaps, so that a stream can be installed as it comes.
+ * -EBADMSG otherwise.
+ */
+MUST_USE int bundle_check_layout(const struct bundle *b, struct why *w);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * bundle_write - build a signed bundle from a recipe.
+ * Layer:  updater; the builder's side only.
+ *
+ * The same inputs, recipe, libzstd, keys and clock give the same bytes, however many threads there are. Memory: the chunk
+ * tables (96 bytes a chunk and 80 to find equal ones) and what updater/packer.h says.
+ */
+#ifndef UPDATER_BUNDLE_WRITE_H
+#define UPDATER_BUNDLE_WRITE_H
+
+#include "updater/keys.h"
+#include "updater/recipe.h"
+
+struct bundle_job {
+	const struct recipe *recipe;
+	const struct secret_key *keys; /* one or more */
+	size_t n_keys;
+	const char *path;     /* of the bundle: replaced as a whole at the end, or left alone */
+	unsigned int threads; /* that pack */
+	int64_t clock;        /* seconds since 1970, for the signatures' trusted comment */
+	/* Called after each chunk; a negative errno ends the work with that. May be NULL. */
+	int (*step)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
+	void *arg;
+};
+
+struct bundle_written {
+	struct hash id;
+	uint64_t raw_bytes;
+	uint64_t bundle_bytes;
+	uint64_t chunks, zero_chunks, equal_chunks, raw_chunks; /* all; all zero; stored before; not compressible */
+};
+
+/**
+ * Returns 0; errors of the files; -EBADMSG and others for what the recipe says (usage); what `step` returned. On failure
+ * there is no new file.
+ */
+MUST_USE int bundle_write(const struct bundle_job *job, struct bundle_written *ret, struct why *w);
+
+#endif

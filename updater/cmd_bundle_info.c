@@ -1,0 +1,233 @@
+/*
+ * tandem bundle info | verify
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/interrupt.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "base/progress.h"
+#include "updater/bundle_walk.h"
+#include "updater/cmd.h"
+#include "updater/cmd_open.h"
+
+#define INFO_USAGE "tandem bundle info FILE [--trust DIR | --key FILE ...] [--threshold N] [--json]"
+#define INFO_HELP                                                                                                       \
+	"Show what a bundle is, what it carries and who signed it. Without --trust or --key nothing is verified, and\n" \
+	"the output says so."
+#define VERIFY_USAGE                                                                                                   \
+	"tandem bundle verify FILE (--trust DIR | --key FILE ...) [--threshold N] [--progress HOW] [--json]"
+#define VERIFY_HELP                                                                                                        \
+	"Check all of a bundle: its signatures, its tables, and each chunk, which is decoded and compared with the hash\n" \
+	"of its raw bytes."
+
+/* A trusted comment, which an untrusted bundle can fill with anything printable. */
+static void comment_text(const struct signer *s, char out[MINISIG_TRUSTED_MAX + 1])
+{
+	(void)snprintf(out, MINISIG_TRUSTED_MAX + 1, "%.*s", (int)s->comment.n, (const char *)s->comment.p);
+}
+
+static void print_signers(const struct bundle *b)
+{
+	char id[MINISIG_ID_HEX], comment[MINISIG_TRUSTED_MAX + 1];
+
+	for (size_t i = 0; i < b->signers.n; i++) {
+		const struct signer *s = &b->signers.at[i];
+
+		comment_text(s, comment);
+		(void)printf("signature:   %s, %s: %s\n", minisig_id_format(&s->id, id),
+			     s->trusted ? "good, trusted key" : "not verified", comment);
+	}
+}
+
+static void print_payload(const struct payload *p)
+{
+	char size[16], chunk[16];
+
+	(void)printf("payload %s: %s", p->name, payload_kind_name(p->kind));
+	if (p->file_name[0])
+		(void)printf(" %s", p->file_name);
+	if (p->slot)
+		(void)printf(" for slot %c", p->slot);
+	(void)printf(", %s (%" PRIu64 " bytes) in %" PRIu64 " chunks of at most %s\n", format_size(p->size_bytes, size),
+		     p->size_bytes, p->chunks, format_size(p->chunk_bytes, chunk));
+}
+
+static void print_info(const char *path, const struct opened *o)
+{
+	const struct bundle *b = &o->bundle;
+	char size[16], id[2 * HASH_BYTES + 1];
+
+	(void)printf("bundle:      %s, %s (%" PRIu64 " bytes)\n", path, format_size(bundle_bytes(b), size),
+		     bundle_bytes(b));
+	if (b->verified)
+		(void)printf("verified:    yes, by %u trusted key%s (%u required)\n", b->signers.good,
+			     b->signers.good == 1 ? "" : "s", o->trust.threshold);
+	else
+		(void)printf("verified:    NO: all of this is a claim; give --trust DIR or --key FILE\n");
+	(void)printf("id:          %s\n", format_hex(b->id.b, sizeof(b->id.b), id));
+	(void)printf("compatible:  %s\nversion:     %s\nepoch:       %" PRIu64 "\n", b->manifest.compatible,
+		     b->manifest.version, b->manifest.epoch);
+	if (b->manifest.description[0])
+		(void)printf("description: %s\n", b->manifest.description);
+	print_signers(b);
+	for (size_t i = 0; i < b->manifest.n_payloads; i++)
+		print_payload(&b->manifest.payloads[i]);
+}
+
+static void json_signers(struct json *j, const struct bundle *b)
+{
+	char id[MINISIG_ID_HEX], comment[MINISIG_TRUSTED_MAX + 1];
+
+	json_array(j, "signatures");
+	for (size_t i = 0; i < b->signers.n; i++) {
+		comment_text(&b->signers.at[i], comment);
+		json_object(j, NULL);
+		json_string(j, "key_id", minisig_id_format(&b->signers.at[i].id, id));
+		json_bool(j, "good", b->signers.at[i].trusted);
+		json_string(j, "trusted_comment", comment);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void json_payloads(struct json *j, const struct manifest *m)
+{
+	json_array(j, "payloads");
+	for (size_t i = 0; i < m->n_payloads; i++) {
+		const struct payload *p = &m->payloads[i];
+		char slot[2] = { p->slot, '\0' };
+
+		json_object(j, NULL);
+		json_string(j, "name", p->name);
+		json_string(j, "kind", payload_kind_name(p->kind));
+		json_string(j, "slot", p->slot ? slot : NULL);
+		json_string(j, "file_name", p->file_name[0] ? p->file_name : NULL);
+		json_u64(j, "size_bytes", p->size_bytes);
+		json_u64(j, "chunk_bytes", p->chunk_bytes);
+		json_u64(j, "chunks", p->chunks);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static int json_info(const char *path, const struct opened *o, bool line, struct why *w)
+{
+	const struct bundle *b = &o->bundle;
+	char id[2 * HASH_BYTES + 1];
+	struct json j = { .to = stdout, .line = line };
+
+	json_object(&j, NULL);
+	json_string(&j, "file", path);
+	json_u64(&j, "size_bytes", bundle_bytes(b));
+	json_bool(&j, "verified", b->verified);
+	json_u64(&j, "good_keys", b->signers.good);
+	json_u64(&j, "threshold", o->trust.threshold);
+	json_string(&j, "id", format_hex(b->id.b, sizeof(b->id.b), id));
+	json_string(&j, "compatible", b->manifest.compatible);
+	json_string(&j, "version", b->manifest.version);
+	json_u64(&j, "epoch", b->manifest.epoch);
+	json_string(&j, "description", b->manifest.description[0] ? b->manifest.description : NULL);
+	json_signers(&j, b);
+	json_payloads(&j, &b->manifest);
+	json_end(&j);
+	return json_finish(&j, w);
+}
+
+int cmd_bundle_info(int argc, char **argv)
+{
+	CLEANUP(opened_done) struct opened o = { 0 };
+	struct trust_options trust = { 0 };
+	bool as_json = false;
+	const struct opt opts[] = {
+		TRUST_OPTIONS(trust),
+		{ .name = "json", .help = "print JSON", .flag = &as_json },
+	};
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(INFO_USAGE, INFO_HELP, opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
+
+	if (r >= 0)
+		return r;
+	r = open_bundle(args.at[0], &trust, &o, &w);
+	if (!r && as_json)
+		r = json_info(args.at[0], &o, false, &w);
+	else if (!r)
+		print_info(args.at[0], &o);
+	return r ? why_report(&w, "tandem bundle info") : EXIT_DONE;
+}
+
+/* How far a verification is. */
+struct verified {
+	struct progress progress;
+	uint64_t done;
+	uint64_t total;
+};
+
+static int count_chunk(void *arg, const struct chunk *c, const void *raw, struct why *w)
+{
+	struct verified *v = arg;
+
+	(void)raw;
+	v->done += c->raw_bytes;
+	progress_step(&v->progress, v->done, v->total);
+	return interrupt_seen() ? fail(w, -ECANCELED, "interrupted") : 0;
+}
+
+static int verify_all(const struct bundle *b, enum progress_style style, struct why *w)
+{
+	struct verified v = { .progress = progress_begin("verify", style) };
+	const struct bundle_sink sink = { .put = count_chunk, .arg = &v };
+	int r = bundle_check_layout(b, w);
+
+	for (size_t i = 0; i < b->manifest.n_payloads; i++)
+		v.total += b->manifest.payloads[i].size_bytes;
+	interrupt_catch();
+	for (size_t i = 0; !r && i < b->manifest.n_payloads; i++)
+		r = bundle_walk(b, &b->manifest.payloads[i], &sink, w);
+	progress_end(&v.progress);
+	return r;
+}
+
+static int verify(const char *path, const struct trust_options *trust, const char *how, bool as_json, struct why *w)
+{
+	CLEANUP(opened_done) struct opened o = { 0 };
+	enum progress_style style = PROGRESS_NONE;
+	int r;
+
+	if (!trust_given(trust))
+		return misuse(w, -EINVAL, "verified by which keys? give --trust DIR or --key FILE");
+	r = progress_style_parse(how, &style, w);
+	r = r ? r : open_bundle(path, trust, &o, w);
+	r = r ? r : verify_all(&o.bundle, style, w);
+	if (r)
+		return r;
+	if (as_json)
+		return json_info(path, &o, style == PROGRESS_JSON, w);
+	if (style != PROGRESS_JSON)
+		(void)printf("%s: good: %s %s, signed by %u trusted key%s (%u required)\n", path,
+			     o.bundle.manifest.compatible, o.bundle.manifest.version, o.bundle.signers.good,
+			     o.bundle.signers.good == 1 ? "" : "s", o.trust.threshold);
+	return 0;
+}
+
+int cmd_bundle_verify(int argc, char **argv)
+{
+	struct trust_options trust = { 0 };
+	const char *progress = NULL;
+	bool as_json = false;
+	const struct opt opts[] = {
+		TRUST_OPTIONS(trust),
+		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &progress },
+		{ .name = "json", .help = "print what 'info --json' prints, at the end", .flag = &as_json },
+	};
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(VERIFY_USAGE, VERIFY_HELP, opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
+
+	if (r >= 0)
+		return r;
+	r = verify(args.at[0], &trust, progress, as_json, &w);
+	return r ? why_report(&w, "tandem bundle verify") : EXIT_DONE;
+}

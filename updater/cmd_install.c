@@ -1,0 +1,209 @@
+/*
+ * tandem install
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/args.h"
+#include "base/interrupt.h"
+#include "base/parse.h"
+#include "base/proc.h"
+#include "base/reboot.h"
+#include "updater/cmd.h"
+#include "updater/cmd_parts.h"
+#include "updater/install_show.h"
+
+#define USAGE "tandem install FILE [--dry-run] [--reboot] [--slot a|b] [--progress HOW] [--json] ..."
+#define HELP                                                                                                            \
+	"Put the image of a signed bundle into the slot that is free, verify it on the medium, and arm it: the next\n"  \
+	"boot tries it. An install that was interrupted is continued by giving the same command again; what is right\n" \
+	"on the slot already is not written twice. Exit code 3: refused; 4: the image runs already."
+
+struct options {
+	const char *config;
+	const char *slot;
+	const char *workers;
+	const char *progress;
+	bool dry_run, reboot, json;
+	struct install_options install;
+	enum progress_style style;
+};
+
+/* Everything that one install holds open. */
+struct session {
+	struct appliance *appliance;
+	struct source src;
+	struct bundle bundle;
+	struct preflight preflight;
+	struct install_progress progress;
+	struct install_show show;
+};
+
+static int read_workers(const char *value, unsigned int *ret, struct why *w)
+{
+	uint64_t n = pipeline_processors();
+	int r = value ? parse_u64(value, PIPELINE_WORKERS_MAX, &n, w) : 0;
+
+	if (!r && n == 0)
+		r = fail(w, -EINVAL, "at least one is needed");
+	if (r) {
+		w->exit = EXIT_USAGE;
+		return why_in(w, r, "--workers");
+	}
+	*ret = (unsigned int)n;
+	return 0;
+}
+
+static int read_options(struct options *o, struct why *w)
+{
+	int r = 0;
+
+	o->install.slot = SLOT_NONE;
+	if (o->slot)
+		r = slot_parse(o->slot, &o->install.slot, w);
+	r = r ? r : read_workers(o->workers, &o->install.workers, w);
+	r = r ? r : progress_style_parse(o->progress, &o->style, w);
+	if (o->json && !o->progress)
+		o->style = PROGRESS_NONE;
+	return r;
+}
+
+static void show_step(void *arg, const struct install_progress *now)
+{
+	install_show_step(&((struct session *)arg)->show, now);
+}
+
+static bool cancelled(void *arg)
+{
+	(void)arg;
+	return interrupt_seen();
+}
+
+static int open_all(const char *path, const struct options *o, struct session *s, struct why *w)
+{
+	int r = source_file(path, &s->src, w);
+
+	r = r ? r : appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
+	r = r ? r : appliance_trust(s->appliance, w);
+	return r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
+}
+
+static void say_begin(const struct session *s, const struct options *o)
+{
+	struct pipeline_size size;
+	char memory[16];
+
+	if (o->style == PROGRESS_JSON || o->json || !s->preflight.image)
+		return;
+	size = pipeline_size(o->install.workers, s->preflight.image->chunk_bytes);
+	(void)printf("slot %s: version %s, %s; %u worker%s, %s of buffers\n", slot_name(s->preflight.plan.target),
+		     s->bundle.manifest.version, install_action_name(s->preflight.plan.action), size.workers,
+		     size.workers == 1 ? "" : "s", format_size(size.memory_bytes, memory));
+	(void)fflush(stdout);
+}
+
+static int do_install(const struct options *o, struct session *s, struct why *w)
+{
+	const struct install_watch watch = { .step = show_step, .cancelled = cancelled, .arg = s };
+	int r;
+
+	preflight_run(&s->appliance->parts, &s->bundle, &o->install, &s->preflight);
+	r = preflight_result(&s->preflight, w);
+	if (r || o->dry_run || s->preflight.plan.action == INSTALL_NOTHING)
+		return r;
+	say_begin(s, o);
+	interrupt_catch();
+	install_show_begin(&s->show, o->style);
+	r = install_run(&s->appliance->parts, &s->bundle, &o->install, &s->preflight, &watch, &s->progress, w);
+	install_show_end(&s->show);
+	return r;
+}
+
+static const char *result_name(const struct session *s, bool dry_run, int r, const struct why *w)
+{
+	if (r)
+		return r == -ECANCELED ? "interrupted" : w->exit == EXIT_REFUSED ? "refused" : "failed";
+	if (s->preflight.plan.action == INSTALL_NOTHING)
+		return "nothing";
+	return dry_run ? "passed" : "armed";
+}
+
+/* Say what came of it. Returns the exit code. */
+static int report(const struct options *o, const struct session *s, uint64_t elapsed_ms, int r, const struct why *w)
+{
+	const struct install_outcome outcome = {
+		.result = result_name(s, o->dry_run, r, w),
+		.dry_run = o->dry_run,
+		.bundle = &s->bundle,
+		.preflight = &s->preflight,
+		.progress = &s->progress,
+		.elapsed_ms = elapsed_ms,
+		.why = r ? w : NULL,
+	};
+	struct why output = { 0 };
+
+	if (o->json || o->style == PROGRESS_JSON) {
+		if (install_show_json(&outcome, o->style == PROGRESS_JSON, &output) && !r)
+			return why_report(&output, "tandem install");
+	} else {
+		install_show_text(&outcome);
+		if (r && !o->dry_run)
+			install_show_checks(&s->preflight, stderr, true);
+	}
+	if (r)
+		return why_report(w, "tandem install");
+	return s->preflight.plan.action == INSTALL_NOTHING ? EXIT_NOTHING : EXIT_DONE;
+}
+
+static int install(const char *path, const struct options *o)
+{
+	AUTO_FREE struct session *s = calloc(1, sizeof(*s));
+	uint64_t begun = now_ms();
+	struct why w = { 0 };
+	int r, code;
+
+	if (!s) {
+		(void)fail(&w, -ENOMEM, "out of memory");
+		return why_report(&w, "tandem install");
+	}
+	r = open_all(path, o, s, &w);
+	r = r ? r : do_install(o, s, &w);
+	r = appliance_close(s->appliance, r, &w);
+	code = report(o, s, now_ms() - begun, r, &w);
+	if (code == EXIT_DONE && o->reboot && !o->dry_run && reboot_orderly(&w))
+		code = why_report(&w, "tandem install");
+	bundle_close(&s->bundle);
+	source_close(&s->src);
+	return code;
+}
+
+int cmd_install(int argc, char **argv)
+{
+	struct options o = { 0 };
+	const struct opt opts[] = {
+		{ .name = "dry-run", .help = "check everything, change nothing", .flag = &o.dry_run },
+		{ .name = "reboot", .help = "reboot into the new image when it is armed", .flag = &o.reboot },
+		{ .name = "slot", .arg = "a|b", .help = "insist on this slot", .value = &o.slot },
+		{ .name = "allow-downgrade",
+		  .help = "accept a lower version (never a lower security epoch)",
+		  .flag = &o.install.allow_downgrade },
+		{ .name = "force-same",
+		  .help = "install the image that runs already into the other slot",
+		  .flag = &o.install.force_same },
+		{ .name = "workers", .arg = "N", .help = "threads that check and decode; 1 to 8", .value = &o.workers },
+		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &o.progress },
+		{ .name = "json", .help = "print the result as JSON", .flag = &o.json },
+		{ .name = "config", .arg = "FILE", .help = "instead of " SYSCONF_PATH, .value = &o.config },
+	};
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(USAGE, HELP, opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
+
+	if (r >= 0)
+		return r;
+	if (read_options(&o, &w))
+		return why_report(&w, "tandem install");
+	(void)signal(SIGPIPE, SIG_IGN); /* a reader of progress that went away is no reason to stop */
+	return install(args.at[0], &o);
+}

@@ -1,0 +1,105 @@
+#include "updater/cmd_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "partitions/mounts.h"
+
+/* O_EXCL refuses a device in use as well, but cannot say by whom. */
+static int refuse_if_used(const char *device, struct why *w)
+{
+	CLEANUP(mounts_done) struct mounts uses = { 0 };
+	char text[512];
+	struct stat st;
+	int r;
+
+	if (stat(device, &st))
+		return fail_errno(w, "%s", device);
+	r = mounts_of_device(&mounts_real, st.st_rdev, &uses, w);
+	if (r || uses.n == 0)
+		return r;
+	(void)refuse(w, -EBUSY, "%s", mounts_describe(&uses.at[0], device, text));
+	return why_next(w, -EBUSY, "unmount it; a slot in use is never written");
+}
+
+static int open_slot(void *arg, enum slot s, struct blk **ret, struct why *w)
+{
+	struct appliance *a = arg;
+	const char *device = a->m.disk.root[s].device;
+	int r;
+
+	if (!device[0])
+		return fail(w, -ENODATA, "slot %s has no partition on %s (%s)", slot_name(s), a->m.disk.disk.device,
+			    a->m.conf.slots[s].root);
+	r = refuse_if_used(device, w);
+	r = r ? r : blk_open(device, BLK_WRITE_EXCLUSIVE, &a->slot, w);
+	if (r == -EBUSY && w)
+		w->exit = EXIT_REFUSED;
+	if (!r)
+		*ret = &a->slot;
+	return r;
+}
+
+static int open_esp(void *arg, struct why *w)
+{
+	return machine_esp(&((struct appliance *)arg)->m, w);
+}
+
+int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w)
+{
+	struct appliance *a = calloc(1, sizeof(*a));
+	int r;
+
+	*ret = a;
+	if (!a)
+		return fail(w, -ENOMEM, "out of memory");
+	r = machine_open(conf_path, mode, &a->m, w);
+	if (r)
+		return r;
+	a->parts = (struct install_parts){
+		.boot = &a->m.boot,
+		.has_record = a->m.has_record,
+		.record_why = a->m.record_why.text,
+		.efi_why = a->m.efi_why.text,
+		.running = &a->m.running,
+		.state = &a->m.state,
+		.efi_free_bytes = UINT64_MAX,
+		.sector_bytes = a->m.disk.disk.sector_bytes,
+		.slot_offset = { a->m.disk.root[SLOT_A].start_bytes, a->m.disk.root[SLOT_B].start_bytes },
+		.open_slot = open_slot,
+		.open_esp = open_esp,
+		.arg = a,
+	};
+	IGNORE(efi_store_room(&a->parts.efi_free_bytes, NULL)); /* stays unknown */
+	return 0;
+}
+
+int appliance_trust(struct appliance *a, struct why *w)
+{
+	a->trust.threshold = a->m.conf.trust_threshold;
+	return trust_add_dir(&a->trust, a->m.conf.trust_keys, w);
+}
+
+int appliance_close(struct appliance *a, int r, struct why *w)
+{
+	if (!a)
+		return r;
+	if (a->slot.ops && blk_close(&a->slot, r ? NULL : w) && !r)
+		r = -EIO;
+	if (machine_close(&a->m, r ? NULL : w) && !r)
+		r = -EIO;
+	free(a);
+	return r;
+}
+
+int slot_parse(const char *s, enum slot *ret, struct why *w)
+{
+	for (enum slot k = SLOT_A; k <= SLOT_B; k++) {
+		if (strcmp(s, slot_name(k)) == 0) {
+			*ret = k;
+			return 0;
+		}
+	}
+	return misuse(w, -EINVAL, "'%s' is no slot: want a or b", s);
+}

@@ -1,0 +1,27 @@
+/*
+ * cmd_parts - the appliance that runs, opened for the verbs that install, verify and show.
+ */
+#ifndef UPDATER_CMD_PARTS_H
+#define UPDATER_CMD_PARTS_H
+
+#include "partitions/machine.h"
+#include "updater/preflight.h"
+
+struct appliance {
+	struct machine m;
+	struct install_parts parts; /* point into m */
+	struct blk slot;            /* the target, once it was opened */
+	struct trust trust;         /* of system.conf, [trust]; see appliance_trust() */
+};
+
+/** Open it; *ret is ended by appliance_close() in any case. Errors as machine_open(), and -ENOMEM. */
+MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w);
+/** Read the trusted keys. */
+MUST_USE int appliance_trust(struct appliance *a, struct why *w);
+/** End it; NULL is fine. Returns r, or the error that only closing brought up. */
+MUST_USE int appliance_close(struct appliance *a, int r, struct why *w);
+
+/** "a" or "b" as a slot. -EINVAL (usage). */
+MUST_USE int slot_parse(const char *s, enum slot *ret, struct why *w);
+
+#endif

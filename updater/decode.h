@@ -1,0 +1,44 @@
+/*
+ * decode - from the stored bytes of a chunk to its raw bytes.
+ * Layer:  updater; the reading side; the one place where zstd is called on foreign bytes.
+ * Trust:  stored bytes are hostile until their hash was compared with the (authenticated) table entry; zstd sees none
+ *         before that.
+ */
+#ifndef UPDATER_DECODE_H
+#define UPDATER_DECODE_H
+
+#include "updater/chunks.h"
+
+/* What decoding needs; one for each thread, used again for every chunk. About 160 KiB. */
+struct decoder {
+	struct ZSTD_DCtx_s *zstd;
+};
+
+MUST_USE int decoder_init(struct decoder *ret, struct why *w);
+void decoder_done(struct decoder *d);
+
+/**
+ * Check the stored bytes against c->stored_hash, then decode them.
+ * @stored  exactly c->stored_bytes bytes (none for CHUNK_ZERO)
+ * @raw     room for c->raw_bytes; on failure its content is unspecified and must not be used
+ * Returns 0; -EBADMSG the stored bytes are not the ones of the table, or do not decode to exactly c->raw_bytes;
+ * -EINVAL stored.n is not c->stored_bytes. The raw hash is not computed: see chunk_raw_matches().
+ */
+MUST_USE int decoder_chunk(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w);
+
+/* One chunk to be decoded; as the arguments of decoder_chunk(). */
+struct decode_job {
+	const struct chunk *c;
+	struct bytes stored;
+	void *raw;
+};
+/**
+ * As decoder_chunk() for n chunks, checking their stored hashes side by side, which is faster. In slices: none of a slice
+ * is decoded before the hashes of all of it have passed.
+ */
+MUST_USE int decoder_many(struct decoder *d, const struct decode_job *jobs, size_t n, struct why *w);
+
+/** Whether c->raw_bytes bytes at raw are what the entry says, by hash. For reuse and for reading back. */
+bool chunk_raw_matches(const struct chunk *c, const void *raw);
+
+#endif

@@ -1,0 +1,176 @@
+#include "updater/install.h"
+
+#include <sodium/randombytes.h>
+
+#include "updater/bundle_walk.h"
+#include "updater/slothead.h"
+
+struct install {
+	const struct install_parts *parts;
+	const struct bundle *b;
+	const struct install_options *o;
+	struct preflight *p;
+	const struct install_watch *watch;
+	struct install_progress now;
+	uint8_t action_id[16];
+};
+
+static void step(struct install *i, enum install_phase phase)
+{
+	i->now.phase = phase;
+	if (i->watch->step)
+		i->watch->step(i->watch->arg, &i->now);
+}
+
+static bool cancelled(void *arg)
+{
+	struct install *i = arg;
+
+	return i->watch->cancelled && i->watch->cancelled(i->watch->arg);
+}
+
+static void image_step(void *arg, const struct pipeline_stats *s)
+{
+	struct install *i = arg;
+
+	i->now.image = *s;
+	i->now.durable_bytes = s->durable_bytes;
+	step(i, INSTALL_IMAGE);
+}
+
+/* A continued or staged update keeps the name that its beginning gave it. */
+static void choose_action_id(struct install *i)
+{
+	if (i->p->plan.action == INSTALL_WRITE)
+		randombytes_buf(i->action_id, sizeof(i->action_id));
+	else
+		memcpy(i->action_id, i->parts->boot->rec.action_id, sizeof(i->action_id));
+}
+
+static int prepare(struct install *i, struct why *w)
+{
+	struct slot_info info = { .epoch = i->b->manifest.epoch, .image_id = i->b->id };
+	int r;
+
+	_Static_assert(sizeof(info.version) >= sizeof(i->b->manifest.version), "a version fits into the record");
+	memcpy(info.version, i->b->manifest.version, sizeof(i->b->manifest.version));
+	r = sequence_write_begin(i->parts->boot, i->p->plan.target, i->parts->running->slot, &info, i->action_id, w);
+	return r ? r : slothead_store(i->parts->state, i->p->plan.target, i->b, w);
+}
+
+static int write_image(struct install *i, struct why *w)
+{
+	const struct pipeline_job job = {
+		.bundle = i->b,
+		.payload = i->p->image,
+		.to = i->p->slot,
+		.workers = i->o->workers,
+		.disk_offset = i->parts->slot_offset[i->p->plan.target],
+		.sector_bytes = i->parts->sector_bytes,
+		.step = image_step,
+		.cancelled = cancelled,
+		.arg = i,
+	};
+	int r = pipeline_run(&job, &i->now.image, w);
+
+	i->now.durable_bytes = i->now.image.durable_bytes;
+	return r;
+}
+
+/* A boot file on its way to the ESP. */
+struct boot_file {
+	struct install *i;
+	struct esp_put put;
+	uint8_t *zeros; /* as many as the longest chunk */
+};
+
+static int put_chunk(void *arg, const struct chunk *c, const void *raw, struct why *w)
+{
+	struct boot_file *f = arg;
+
+	if (cancelled(f->i))
+		return fail(w, -ECANCELED, "interrupted");
+	return esp_put_add(&f->put, bytes_of(raw ? raw : f->zeros, c->raw_bytes), w);
+}
+
+/* The last thing that is written, since a slot without it cannot be started. */
+static int write_boot_file(struct install *i, struct why *w)
+{
+	const char *path = i->parts->boot->conf->slots[i->p->plan.target].boot_file;
+	AUTO_FREE uint8_t *zeros = calloc(1, i->p->boot_file->chunk_bytes);
+	struct boot_file f = { .i = i, .zeros = zeros };
+	const struct bundle_sink sink = { .put = put_chunk, .arg = &f };
+	int r;
+
+	step(i, INSTALL_BOOT_FILE);
+	if (!zeros)
+		return fail(w, -ENOMEM, "out of memory");
+	r = esp_put_begin(i->parts->boot->esp, path, &f.put, w);
+	if (r)
+		return r;
+	r = bundle_walk(i->b, i->p->boot_file, &sink, w);
+	if (r) {
+		esp_put_cancel(&f.put);
+		return r;
+	}
+	r = esp_put_end(&f.put, w);
+	if (!r)
+		i->now.durable_bytes += i->p->boot_file->size_bytes;
+	return r;
+}
+
+static int write_slot(struct install *i, struct why *w)
+{
+	int r;
+
+	i->now.total_bytes = i->p->image->size_bytes + (i->p->boot_file ? i->p->boot_file->size_bytes : 0);
+	step(i, INSTALL_PREPARE);
+	r = prepare(i, w);
+	r = r ? r : write_image(i, w);
+	if (!r && i->p->boot_file)
+		r = write_boot_file(i, w);
+	return r ? r : sequence_write_end(i->parts->boot, w);
+}
+
+static int run(struct install *i, struct why *w)
+{
+	int r = preflight_result(i->p, w);
+
+	if (r || i->p->plan.action == INSTALL_NOTHING)
+		return r;
+	choose_action_id(i);
+	if (i->p->plan.action != INSTALL_ARM)
+		r = write_slot(i, w);
+	if (r == -ECANCELED)
+		return why_next(w, r, "what is written is kept: the same command goes on from there");
+	if (r)
+		return r;
+	step(i, INSTALL_ARMING);
+	r = sequence_arm(i->parts->boot, false, i->action_id, w);
+	if (r)
+		return why_next(
+			w, r,
+			i->parts->boot->rec.phase == PHASE_TRIAL
+				? "the record has the trial, the firmware does not: a reboot sets it right, 'tandem "
+				  "rollback' calls it off"
+				: "the slot is written and verified: the same command only arms it");
+	step(i, INSTALL_ARMED);
+	return 0;
+}
+
+int install_run(const struct install_parts *parts, const struct bundle *b, const struct install_options *o,
+		struct preflight *p, const struct install_watch *watch, struct install_progress *ret, struct why *w)
+{
+	struct install i = { .parts = parts, .b = b, .o = o, .p = p, .watch = watch };
+	int r = run(&i, w);
+
+	*ret = i.now;
+	return r;
+}
+
+const char *install_phase_name(enum install_phase p)
+{
+	static const char *const words[] = { "prepare", "image", "boot-file", "arming", "armed" };
+
+	return words[p];
+}

@@ -1,0 +1,54 @@
+#include "updater/medium.h"
+
+#define SLICE 64u /* spans that are read and hashed together */
+
+static size_t rounded(uint64_t n)
+{
+	return (size_t)((n + BLK_ALIGN - 1) / BLK_ALIGN * BLK_ALIGN);
+}
+
+/* How many spans from the front follow each other without a gap and fit into the room together. */
+static size_t run_length(const struct span *s, size_t n, size_t room)
+{
+	size_t k = 1;
+
+	while (k < n && k < SLICE && s[k].at == s[k - 1].at + s[k - 1].bytes &&
+	       rounded(s[k].at + s[k].bytes - s[0].at) <= room)
+		k++;
+	return k;
+}
+
+/* The spans' bytes are in buf, one after the other. */
+static void compare(struct span *s, size_t n, const uint8_t *buf)
+{
+	struct hash got[SLICE];
+	struct bytes in[SLICE] = { { 0 } };
+	size_t hashed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		in[hashed] = bytes_of(buf + (s[i].at - s[0].at), s[i].bytes);
+		if (s[i].zero)
+			s[i].same = bytes_all_zero(in[hashed]);
+		else
+			hashed++;
+	}
+	hash_many(in, hashed, got);
+	for (size_t i = n; i-- > 0;)
+		if (!s[i].zero)
+			s[i].same = hash_equal(&got[--hashed], &s[i].hash);
+}
+
+int medium_check(struct blk *b, struct span *spans, size_t n, uint8_t *buf, size_t room, struct why *w)
+{
+	for (size_t i = 0, k; i < n; i += k) {
+		struct span *s = spans + i;
+		int r;
+
+		k = run_length(s, n - i, room);
+		r = blk_read(b, buf, rounded(s[k - 1].at + s[k - 1].bytes - s->at), s->at, w);
+		if (r)
+			return r;
+		compare(s, k, buf);
+	}
+	return 0;
+}

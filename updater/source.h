@@ -1,0 +1,47 @@
+/*
+ * source - where a bundle's bytes come from: a file or block device, memory, or a region behind base/blk.
+ * Layer:  updater; the reading side only, so that it can be linked without the rest.
+ * Trust:  whatever is read is hostile until its reader has checked it.
+ *
+ * Offsets and sizes are bytes from the start of the bundle. Readers ask in ascending order where they can (header,
+ * signatures, manifest, tables, payload), so that a source which can only go forward, or pays for each jump, serves them.
+ */
+#ifndef UPDATER_SOURCE_H
+#define UPDATER_SOURCE_H
+
+#include <stdint.h>
+
+#include "base/blk.h"
+#include "base/bytes.h"
+#include "base/why.h"
+
+struct source;
+struct source_ops {
+	/* All n bytes at off, or an error; [off, off+n) is inside size_bytes. Called from several threads at once. */
+	int (*read)(struct source *s, void *buf, size_t n, uint64_t off, struct why *w);
+	void (*close)(struct source *s);
+};
+
+struct source {
+	const struct source_ops *ops;
+	const char *name;    /* for reasons; borrowed */
+	uint64_t size_bytes; /* there may be more than the bundle (a block device): the rest is ignored */
+	int fd;              /* of source_file(); -1 otherwise */
+	struct bytes memory; /* of source_memory() */
+	struct blk *blk;     /* of source_blk() */
+	uint64_t blk_offset;
+};
+
+/** A regular file or block device at path, which is borrowed. Ended by source_close(). */
+MUST_USE int source_file(const char *path, struct source *ret, struct why *w);
+/** Bytes in memory, borrowed. */
+struct source source_memory(struct bytes b, const char *name);
+/** The region [offset, offset+size) of a device that is open already, borrowed; no alignment is asked of the reader. */
+struct source source_blk(struct blk *b, uint64_t offset, uint64_t size_bytes);
+/** End a source; one that was never opened (all zero) is fine. */
+void source_close(struct source *s);
+
+/** Exactly n bytes at off. -EBADMSG when that is past the end (a truncated bundle); -EIO and others from the device. */
+MUST_USE int source_read(struct source *s, void *buf, size_t n, uint64_t off, struct why *w);
+
+#endif

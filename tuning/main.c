@@ -1,0 +1,18 @@
+/* tandem-tune: what the machine is, and making it fit for the product. */
+#include "base/args.h"
+#include "tuning/cmd_facts.h"
+
+int main(int argc, char **argv)
+{
+	static const struct verb verbs[] = {
+		{ "facts", "[--root DIR] [--json]", "what this machine is", cmd_facts },
+	};
+	static const struct program program = {
+		.name = "tandem-tune",
+		.summary = "Knows the machine, and makes it fit for the product.",
+		.verbs = verbs,
+		.n_verbs = ARRAY_SIZE(verbs),
+	};
+
+	return program_run(&program, argc, argv);
+}

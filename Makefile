@@ -12,7 +12,7 @@ PREFIX ?= /usr
 LIBEXEC := $(PREFIX)/libexec/tandem
 VERSION := 0.1.0
 
-DIRS := base partitions updater tuning tests
+DIRS := base partitions updater bootstage tuning tests
 LIB :=
 PROGS :=
 TESTS :=

@@ -1,0 +1,23 @@
+/*
+ * tandem-stage - runs the stages of a boot and gives the verdict over it.
+ */
+#include "base/args.h"
+#include "base/auto.h"
+#include "bootstage/cmd.h"
+
+static const struct verb verbs[] = {
+	{ "run", "PHASE [--json] [--no-reboot]", "run a phase of this boot; 'post' ends in its verdict", cmd_run },
+	{ "status", "[--json]", "how this boot was decided, and its verdict", cmd_status },
+};
+
+int main(int argc, char **argv)
+{
+	const struct program p = {
+		.name = "tandem-stage",
+		.summary = "Runs the stages of a boot: a slot is committed only when all of them have passed.",
+		.verbs = verbs,
+		.n_verbs = ARRAY_SIZE(verbs),
+	};
+
+	return program_run(&p, argc, argv);
+}

@@ -1,0 +1,93 @@
+/*
+ * verdict - what follows from the health of a boot, and the file that says what was done.
+ * Layer:  bootstage. verdict_decide() is pure; verdict_write() is format and file.
+ * Source: DESIGN sections 4 and 7; docs/boot.md has the table.
+ */
+#ifndef BOOTSTAGE_VERDICT_H
+#define BOOTSTAGE_VERDICT_H
+
+#include "base/json.h"
+#include "bootstage/health.h"
+#include "partitions/handover.h"
+
+#define VERDICT_JSON HANDOVER_FOLDER "/verdict.json" /* for programs */
+#define VERDICT_TEXT HANDOVER_FOLDER "/verdict.txt"  /* the same for people */
+#define VERDICT_MAX  (64u << 10)                     /* of each */
+#define VERDICT_NOTE 200u
+
+enum verdict_act {
+	ACT_REPORT,    /* nothing is changed */
+	ACT_COMMIT,    /* the trial becomes the committed slot */
+	ACT_END_TRIAL, /* and reboot */
+	ACT_SETTLE,    /* what earlier boots left behind is put right */
+	ACT_ADOPT,     /* the record was lost: a new one, with the running slot committed */
+};
+
+enum verdict_result {
+	VERDICT_HEALTHY,   /* nothing had to be decided */
+	VERDICT_COMMITTED, /* the trial is the committed slot now */
+	VERDICT_ADOPTED,   /* the lost record was made anew */
+	VERDICT_UNHEALTHY, /* not on trial: reported, no more */
+	VERDICT_FAILED,    /* the trial is over */
+	VERDICT_UNDONE,    /* healthy, but what follows from that could not be done */
+};
+
+struct verdict_facts {
+	bool handed_over;          /* tandem-init started this system; without it `role` and `started` mean nothing */
+	enum boot_role role;       /* as what it was started */
+	enum slot started;         /* which it was */
+	enum slot running;         /* what the witnesses agree on now; SLOT_NONE when they do not */
+	const struct bootrec *rec; /* NULL: lost */
+	bool newer_record;         /* it is not lost, but of a newer format */
+	bool healthy;
+};
+
+struct verdict_plan {
+	enum verdict_act act;
+	enum verdict_result result; /* once the act is done */
+	const char *note;           /* why, in words, static */
+};
+
+/** What is done about the health of a boot. Pure. */
+void verdict_decide(const struct verdict_facts *f, struct verdict_plan *ret);
+
+/** Whether a commit was begun by an earlier boot of this trial: it was healthy then, and is committed without probes. */
+bool verdict_commit_begun(const struct verdict_facts *f);
+
+/* What was decided and done. */
+struct verdict {
+	enum verdict_result result;
+	enum slot slot;
+	enum boot_role role;
+	bool healthy;
+	bool rebooting;
+	uint64_t ms;
+	unsigned int rounds;
+	char note[VERDICT_NOTE]; /* why, or what went wrong */
+	size_t n;
+	struct {
+		char kind[8];
+		char what[SYSCONF_TEXT];
+		bool passed;
+		unsigned int tries;
+		char said[HEALTH_SAID_MAX];
+	} probes[SYSCONF_PROBES];
+};
+
+/** Fill in the probes and their figures. */
+void verdict_probes(struct verdict *v, const struct sysconf *conf, const struct health *h);
+
+/** Write VERDICT_TEXT, then VERDICT_JSON, below `root` ("" for the real ones), each whole or not at all. */
+MUST_USE int verdict_write(const char *root, const struct verdict *v, struct why *w);
+
+/** As one JSON object under `key`. */
+void verdict_json(struct json *j, const char *key, const struct verdict *v);
+/** For people. */
+void verdict_print(FILE *to, const struct verdict *v);
+
+/** "healthy", "committed", "adopted", "unhealthy", "failed", "undone". */
+const char *verdict_result_name(enum verdict_result r);
+/** Exit code of a program that ends with it. */
+int verdict_exit_code(enum verdict_result r);
+
+#endif

@@ -52,26 +52,20 @@ exits 1 'no terminal to ask on' setsid tandem key generate -o x
 says 'there is no terminal to ask on'
 says '--no-password'
 
-# on_terminal NAME INPUT EXIT: each word of INPUT typed half a second after the one before, without line ends between
+# on_terminal EXIT NAME QUESTION ANSWER...: on a terminal of its own, each answer typed once its question is there
 on_terminal() {
-	(for word in $2; do sleep 0.5; printf "$word"; done; sleep 0.5) |
-		script -qec 'tandem key generate -o x' /dev/null >"$out" 2>&1
-	got=$?
+	code=$1 name=$2
+	shift 2
+	exits "$code" "$name" python3 "$root/tests/cli/terminal.py" "$@" -- tandem key generate -o x
 	cp "$out" "$err"
-	[ "$got" = "$3" ]
-	result $? "$1" "exit code $got"
 }
-if command -v script >/dev/null; then
-	on_terminal 'two different passwords are refused' 'first-one\n second-one\n' 1
-	says 'the two passwords are not the same'
-	check 'passwords are not shown' sh -c "! grep -e first-one -e second-one '$out'"
-	on_terminal 'Ctrl-C at the prompt ends it' '\003' 1
-	says 'no password was given'
-	on_terminal 'an empty password is refused' '\n' 1
-	says 'an empty password protects nothing'
-else
-	skip 'passwords are asked for on the terminal' 'there is no script(1)'
-fi
+on_terminal 1 'two different passwords are refused' 'New password: ' 'first-one\n' 'The same again: ' 'second-one\n'
+says 'the two passwords are not the same'
+check 'passwords are not shown' sh -c "! grep -e first-one -e second-one '$out'"
+on_terminal 1 'Ctrl-C at the prompt ends it' 'New password: ' '\003'
+says 'no password was given'
+on_terminal 1 'an empty password is refused' 'New password: ' '\n'
+says 'an empty password protects nothing'
 check 'none of these left a file' absent x.key x.pub x.key.tmp x.pub.tmp
 
 printf 'tandem\n' >password

@@ -222,7 +222,7 @@ while [ ! -e $work/go ]; do sleep 0.02; done
 exec $(command -v mke2fs) "\$@"
 X
 chmod +x bin/mke2fs
-begin() { rm -f inside go; PATH=$work/bin:$PATH "$disk" create -o new.img --config small.conf >out 2>err </dev/null & pid=$!; while [ ! -e inside ]; do sleep 0.02; done; }
+begin() { rm -f inside go; PATH=$work/bin:$PATH "$disk" create -o new.img --config small.conf >out 2>err </dev/null & pid=$!; while [ ! -e inside ] && kill -0 $pid; do sleep 0.02; done; }
 for signal in INT TERM HUP; do
 	begin
 	# A background job of a script ignores SIGINT from the start; the program asks for it all the same.
@@ -245,7 +245,7 @@ wait $pid 2>/dev/null
 gone new.img && [ -e new.img.tmp ] && run 3 "$disk" create -o new.img --config small.conf && says 'another program is working on it'
 ok 'SIGKILL: nothing under the final name, and the lock lasts while the mke2fs lives'
 : >go
-for i in $(seq 100); do run 0 "$disk" create -o new.img --config small.conf --seed x && break; sleep 0.05; done
+for i in $(seq 1000); do run 0 "$disk" create -o new.img --config small.conf --seed x && break; sleep 0.05; done
 [ -e new.img ] && gone new.img.tmp
 ok 'and then the next run removes the leftover'
 

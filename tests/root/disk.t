@@ -93,9 +93,9 @@ if mountpoint -q mnt; then
 	ok 'inspect shows the mount'
 	umount mnt
 	# A mount that only another namespace sees.
-	unshare -m bash -c 'mount "$0" mnt && : >mounted && exec sleep 30' "${loop}p4" &
+	unshare -m bash -c 'mount "$0" mnt && : >mounted && exec sleep 300' "${loop}p4" &
 	holder=$!
-	for _ in $(seq 100); do [ -e mounted ] && break; sleep 0.05; done
+	while [ ! -e mounted ] && kill -0 $holder; do sleep 0.05; done
 	run 3 create --force && says 'in use by another part of the system'
 	ok 'a mount in another namespace is refused'
 	kill $holder && wait $holder 2>/dev/null
@@ -114,11 +114,10 @@ inner=$(losetup -f --show "${loop}p3")
 run 3 create --force && says "${loop#/dev/}p3 is behind the loop device ${inner#/dev/}"
 ok 'a partition behind a loop device is refused'
 losetup -d "$inner"
-flock "$loop" sleep 12 &
-sleep 0.2
+exec 9<"$loop" && flock 9
 run 3 create --force && says 'another program is working on it'
 ok 'a disk that another program has locked is refused'
-kill $! && wait $! 2>/dev/null
+exec 9<&-
 
 # Cut off at any moment: the old disk, none, or a whole one. The kills are spread over the time that a whole run takes.
 head -c 16M /dev/urandom >big.raw
@@ -135,7 +134,7 @@ for i in $(seq 1 ${TANDEM_KILLS:-24}); do
 	kill -KILL $pid 2>/dev/null
 	wait $pid 2>/dev/null
 	# A program that it started may live on for a moment; it keeps the lock.
-	flock -w 10 "$loop" true
+	flock -w 120 "$loop" true
 	if ! "$disk" inspect "$loop" >out 2>err; then
 		grep -q 'no GUID partition table; there is: nothing known' err && none=$((none + 1)) || bad=$((bad + 1))
 	elif grep -q 'slot a: good, version old, committed' out; then

@@ -300,15 +300,14 @@ static void every_failing_operation_is_an_error_and_ends(void **state)
 }
 
 struct stopper {
-	unsigned int polls, stop_after;
-	uint64_t durable;
+	uint64_t durable, written;
 };
 
 static bool stop_now(void *arg)
 {
 	struct stopper *s = arg;
 
-	return s->polls++ >= s->stop_after;
+	return s->written > 0;
 }
 
 static void note_progress(void *arg, const struct pipeline_stats *now)
@@ -317,13 +316,14 @@ static void note_progress(void *arg, const struct pipeline_stats *now)
 
 	assert_true(now->durable_bytes >= s->durable && now->durable_bytes <= now->total_bytes);
 	s->durable = now->durable_bytes;
+	s->written = now->written_bytes;
 }
 
 static void interrupted_run_is_continued_by_the_next(void **state)
 {
 	const struct rig_image image = { .version = "2.0.0", .seed = 16, .bytes = RIG_SLOT_BYTES, .chunk_bytes = 4096 };
 	const char *bundle = rig_bundle(&g, "x.reup", &image);
-	struct stopper stop = { .stop_after = 1 };
+	struct stopper stop = { 0 };
 	uint64_t first;
 	struct run k;
 

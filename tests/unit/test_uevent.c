@@ -75,7 +75,7 @@ static void a_socket_can_be_opened_and_waiting_ends_in_time(void **state)
 		skip(); /* a sandbox without netlink */
 	}
 	IGNORE(uevent_wait_block(fd, 30)); /* a device may really come just now */
-	assert_in_range(now_ms() - start, 0, 5000);
+	assert_in_range(now_ms() - start, 0, 60000);
 	assert_int_equal(close(fd), 0);
 }
 

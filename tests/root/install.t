@@ -10,7 +10,8 @@ plan_skip() { echo "1..0 # SKIP $1"; exit 0; }
 for tool in losetup partx unshare mke2fs; do command -v $tool >/dev/null || plan_skip "no $tool"; done
 loop=
 detach() { [ -z "$loop" ] || { partx -d "$loop"; losetup -d "$loop"; } 2>/dev/null; }
-trap 'detach; rm -rf "$dir"' EXIT
+pid=
+trap '[ -z "$pid" ] || kill -KILL $pid; detach; rm -rf "$dir"' EXIT
 
 mkdir -p tree/{usr,etc/tandem/trust.d,dev,proc,sys,run,tmp,var,build,work}
 for link in bin sbin lib lib64; do [ ! -L /$link ] || ln -s "$(readlink /$link)" tree/$link; done
@@ -26,15 +27,15 @@ type=state
 size=32M
 [partition.root-a]
 type=root
-size=16M
+size=80M
 [partition.root-b]
 type=root
-size=16M
+size=80M
 [partition.data]
 type=data
 size=rest
 X
-tandem-disk create --progress none -o disk.img --size 130M --config layout.conf --put root-a=a.img --slot a=1.0.0 >/dev/null
+tandem-disk create --progress none -o disk.img --size 250M --config layout.conf --put root-a=a.img --slot a=1.0.0 >/dev/null
 loop=$(losetup -f --show disk.img) || plan_skip 'no loop devices'
 [ -b "${loop}p4" ] || partx -a "$loop" 2>/dev/null
 [ -b "${loop}p4" ] || plan_skip 'no partitions on loop devices'
@@ -46,6 +47,12 @@ bundle() {
 	printf '[bundle]\ncompatible=%s\nversion=%s\nepoch=%s\nchunk-size=64K\nlevel=1\n[payload.root]\nkind=image\nfile=next.img\n' \
 		"${4-demo-vm}" "$2" "$3" >bundle.conf
 	tandem bundle create --progress none --config bundle.conf --key "${5-k.key}" -o "$1" >/dev/null && cp next.img "$1.img"
+}
+# large_bundle NAME VERSION: takes seconds to install: small chunks that cannot be compressed
+large_bundle() {
+	head -c 64M /dev/urandom >next.img
+	printf '[bundle]\ncompatible=demo-vm\nversion=%s\nepoch=2\nchunk-size=4K\nlevel=1\n[payload.root]\nkind=image\nfile=next.img\n' "$2" >bundle.conf
+	tandem bundle create --progress none --config bundle.conf --key k.key -o "$1" >/dev/null && mv next.img "$1.img"
 }
 bundle v2.reup 2.0.0 1
 bundle v3.reup 3.0.0 2
@@ -65,12 +72,13 @@ mount -t tmpfs tmpfs "$dir/root/run"
 exec chroot "$dir/root" /bin/sh -c 'cd /work && PATH=/build:$PATH exec "$@"' sh "$@"
 X
 mkdir root
-in_slot() {
+become() { # as in_slot, and the program takes the place of this shell
 	local part=${loop}p3
 	[ "$1" = a ] || part=${loop}p4
 	shift
-	unshare -m --propagation private sh in_slot "$part" "$dir" "$TANDEM_BIN" "$@"
+	exec unshare -m --propagation private sh in_slot "$part" "$dir" "$TANDEM_BIN" "$@"
 }
+in_slot() { (become "$@"); }
 field() { # field NAME VALUE: a member of the last JSON object
 	if grep -qE "\"$1\": \"?$2\"?,?\$" "$out"; then result 0 "JSON: $1 is $2"; else result 1 "JSON: $1 is $2" "$(cat "$out")"; fi
 }
@@ -142,6 +150,62 @@ field result armed
 exits 0 'commit' in_slot a tandem commit
 exits 3 'rollback: below the floor' in_slot a tandem rollback
 says '--below-floor'
+exits 0 'rollback --below-floor' in_slot a tandem rollback --below-floor
+exits 0 'commit of the rollback' in_slot b tandem commit
+
+# install_until_written BUNDLE: start it, and let it run only a few milliseconds at a time, so that however fast the disk is it
+# stands still in the middle when its progress says that something was written. $pid; fails when it ended before.
+install_until_written() {
+	local line
+	mkfifo progress
+	become b tandem install --progress=json --workers 1 "$1" >progress 2>"$err" </dev/null &
+	pid=$!
+	exec 3<progress
+	rm progress
+	: >"$out"
+	while kill -CONT $pid 2>/dev/null && sleep 0.005 && kill -STOP $pid 2>/dev/null; do
+		while read -r -t 0.2 line <&3; do
+			printf '%s\n' "$line" >>"$out"
+			[[ $line =~ '"phase": "image"' && ! $line =~ '"written_bytes": 0,' ]] && return 0
+		done
+	done
+	wait $pid
+	pid=
+	return 1
+}
+
+# stopped SIGNAL BUNDLE: an install that is ended by the signal. $durable: how far it came
+stopped() {
+	local code
+	for _ in {1..10}; do install_until_written "$2" && break || in_slot b tandem rollback >/dev/null; done
+	kill -"$1" $pid && sleep 0.2 && kill -CONT $pid # it looks for signals ten times a second: the next look is due now
+	cat <&3 >>"$out"
+	exec 3<&-
+	wait $pid
+	code=$? pid=
+	durable=$(sed -n 's/.*"result": "interrupted".*"durable_bytes": \([0-9]*\).*/\1/p' "$out")
+	[ "$code" = 1 ] && [ -n "$durable" ]
+	result $? "SIG$1 ends an install with exit code 1" "exit code $code: $(tail -n 1 "$out")"
+	says 'the same command goes on from there'
+	check 'it ended at the edge of a chunk' sh -c '[ "$1" -gt 0 ] && [ "$1" -lt 67108864 ] && [ $(($1 % 4096)) = 0 ]' sh "$durable"
+	check 'what it calls durable is on the slot' cmp -n "$durable" "$2.img" "${loop}p3"
+	exits 0 'the slot is not armed' in_slot b tandem status --json
+	field phase writing
+	field committed b
+}
+large_bundle v4.reup 4.0.0
+stopped INT v4.reup
+before=$durable
+stopped TERM v4.reup
+check 'the second run went on from the first' [ "$durable" -gt "$before" ]
+exits 0 'the third run does the rest' in_slot b tandem install --progress none --json v4.reup
+field action continue
+field skipped_bytes "$durable"
+field result armed
+check 'all of the image is there' cmp -n 67108864 v4.reup.img "${loop}p3"
+exits 0 'rollback: it was only to be interrupted' in_slot b tandem rollback
+exits 0 'install v3 in its place' in_slot b tandem install --progress none v3.reup
+exits 0 'commit' in_slot a tandem commit
 exits 0 'rollback --below-floor' in_slot a tandem rollback --below-floor
 exits 0 'commit of the rollback' in_slot b tandem commit
 printf x | dd of="${loop}p3" bs=1 seek=3000000 conv=notrunc status=none

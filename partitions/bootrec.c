@@ -286,3 +286,10 @@ const char *slot_state_name(enum slot_state s)
 
 	return word(words, ARRAY_SIZE(words), s);
 }
+
+const char *slot_condition_name(const struct bootrec *rec, enum slot s)
+{
+	bool tried = rec->phase == PHASE_STAGED || rec->phase == PHASE_TRIAL || rec->phase == PHASE_COMMITTING;
+
+	return tried && s == rec->target ? boot_phase_name(rec->phase) : slot_state_name(rec->slots[s].state);
+}

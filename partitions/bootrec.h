@@ -116,5 +116,7 @@ const char *boot_stage_name(enum boot_stage s);
 const char *boot_reason_name(enum boot_reason r);
 const char *boot_result_name(enum boot_result r);
 const char *slot_state_name(enum slot_state s);
+/** How a slot is, for people: "staged", "trial" or "committing" while that phase is about it, else its state. */
+const char *slot_condition_name(const struct bootrec *rec, enum slot s);
 
 #endif

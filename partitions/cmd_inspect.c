@@ -97,7 +97,7 @@ static void print_slot(const struct bootrec *rec, enum slot s)
 	const struct slot_info *i = &rec->slots[s];
 	char id[2 * HASH_BYTES + 1];
 
-	(void)printf("  slot %s: %s%s%s", slot_name(s), slot_state_name(i->state), i->version[0] ? ", version " : "",
+	(void)printf("  slot %s: %s%s%s", slot_name(s), slot_condition_name(rec, s), i->version[0] ? ", version " : "",
 		     i->version);
 	if (!bytes_all_zero(bytes_of(i->image_id.b, HASH_BYTES)))
 		(void)printf(", image %s", format_hex(i->image_id.b, HASH_BYTES, id));
@@ -196,6 +196,7 @@ static void json_slot(struct json *j, const struct bootrec *rec, enum slot s)
 
 	json_object(j, slot_name(s));
 	json_string(j, "state", slot_state_name(i->state));
+	json_string(j, "condition", slot_condition_name(rec, s));
 	json_text(j, "version", i->version);
 	json_u64(j, "epoch", i->epoch);
 	(void)format_hex(i->image_id.b, HASH_BYTES, id);

@@ -120,10 +120,8 @@ static int do_install(const struct options *o, struct session *s, struct why *w)
 	return r;
 }
 
-static const char *result_name(const struct session *s, bool dry_run, int r, const struct why *w)
+static const char *result_name(const struct session *s, bool dry_run)
 {
-	if (r)
-		return r == -ECANCELED ? "interrupted" : w->exit == EXIT_REFUSED ? "refused" : "failed";
 	if (s->preflight.plan.action == INSTALL_NOTHING)
 		return "nothing";
 	return dry_run ? "passed" : "armed";
@@ -133,7 +131,7 @@ static const char *result_name(const struct session *s, bool dry_run, int r, con
 static int report(const struct options *o, const struct session *s, uint64_t elapsed_ms, int r, const struct why *w)
 {
 	const struct install_outcome outcome = {
-		.result = result_name(s, o->dry_run, r, w),
+		.result = result_name(s, o->dry_run),
 		.dry_run = o->dry_run,
 		.bundle = &s->bundle,
 		.preflight = &s->preflight,

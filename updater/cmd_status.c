@@ -73,8 +73,8 @@ static void text_slots(const struct view *v)
 		const struct slot_info *i = &rec->slots[s];
 		const char *device = v->a->m.disk.root[s].device;
 
-		(void)printf("slot %s:     %-8s version %s, epoch %" PRIu64 ", %s%s%s\n", slot_name(s),
-			     slot_state_name(i->state), or_unknown(i->version), i->epoch,
+		(void)printf("slot %s:     %-10s version %s, epoch %" PRIu64 ", %s%s%s\n", slot_name(s),
+			     slot_condition_name(rec, s), or_unknown(i->version), i->epoch,
 			     device[0] ? device : "NO PARTITION", s == rec->committed ? ", committed" : "",
 			     s == v->running.slot ? ", running" : "");
 	}

@@ -170,6 +170,7 @@ void view_json_slots(struct json *j, const struct view *v)
 		if (rec) {
 			json_bool(j, "committed", s == rec->committed);
 			json_string(j, "state", slot_state_name(rec->slots[s].state));
+			json_string(j, "condition", slot_condition_name(rec, s));
 			json_text(j, "version", rec->slots[s].version);
 			json_u64(j, "epoch", rec->slots[s].epoch);
 			json_id(j, "image_id", rec->slots[s].image_id.b, HASH_BYTES);

@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "base/proc.h"
+#include "updater/result.h"
 
 #define JSON_EVERY_MS 500u
 
@@ -94,9 +95,7 @@ int install_show_json(const struct install_outcome *o, bool line, struct why *w)
 	json_object(&j, NULL);
 	if (line)
 		json_string(&j, "event", "end");
-	json_string(&j, "result", o->result);
-	json_string(&j, "error", o->why ? o->why->text : NULL);
-	json_string(&j, "next", o->why && o->why->next[0] ? o->why->next : NULL);
+	result_json(&j, o->result, o->why);
 	json_bool(&j, "dry_run", o->dry_run);
 	json_string(&j, "action", o->preflight->planned ? install_action_name(o->preflight->plan.action) : NULL);
 	json_string(&j, "slot", o->preflight->planned ? slot_name(o->preflight->plan.target) : NULL);

@@ -25,7 +25,7 @@ void install_show_end(struct install_show *s);
 
 /* What an install came to. */
 struct install_outcome {
-	const char *result; /* "armed", "nothing", "passed" (a dry run), "refused", "failed", "interrupted" */
+	const char *result; /* when nothing failed: "armed", "nothing", "passed" (a dry run) */
 	bool dry_run;
 	const struct bundle *bundle;
 	const struct preflight *preflight;

@@ -89,7 +89,7 @@ static int check_target(struct flight *k, struct finding *f, struct why *w)
 			     slot_name(record(k)->committed));
 		return why_next(w, -EPERM, "reboot into the committed slot first");
 	}
-	return found(f, "slot %s, %s", slot_name(target), slot_state_name(record(k)->slots[target].state));
+	return found(f, "slot %s, %s", slot_name(target), slot_condition_name(record(k), target));
 }
 
 static int check_version(struct flight *k, struct finding *f, struct why *w)

@@ -30,9 +30,12 @@ for verb in status slots commit rollback 'verify-slot a' 'install x.reup'; do
 	says 'missing.conf: No such file or directory'
 	says 'next: an appliance has its configuration there'
 done
-exits 1 'install --json says what failed' tandem install --json --config missing.conf x.reup
-prints '"result": "failed"'
-prints 'missing.conf'
+for verb in 'install x.reup' commit rollback; do
+	# shellcheck disable=SC2086 # words
+	exits 1 "$verb --json says what failed" tandem $verb --json --config missing.conf
+	prints '"result": "failed"'
+	prints '"error": "missing.conf: No such file or directory'
+done
 
 printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=chooser\n' >system.conf
 printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=sideways\n' >bad.conf

@@ -128,7 +128,42 @@ exits 3 'install: a trial is going on' in_slot a tandem install --progress none 
 exits 3 'commit: the trial does not run' in_slot a tandem commit
 exits 0 'verify-slot b' in_slot a tandem verify-slot --progress none b
 prints 'slot b: good'
-exits 0 'commit, on the trial' in_slot b tandem commit
+exits 0 'slots' in_slot b tandem slots
+prints 'slot a:     good       version 1.0.0'
+prints 'slot b:     trial      version 2.0.0'
+exits 0 'slots as JSON' in_slot b tandem slots --json
+field condition trial
+field state writing
+exits 3 'commit --json: refused' in_slot a tandem commit --json
+golden 'the JSON is as documented' <<'TEXT'
+{
+  "result": "refused",
+  "error": "slot b is on trial, but slot a runs",
+  "next": "only what was started on trial can be committed: reboot to try it",
+  "slot": null,
+  "version": null
+}
+TEXT
+exits 0 'commit --json, on the trial' in_slot b tandem commit --json
+golden 'the JSON is as documented' <<'TEXT'
+{
+  "result": "committed",
+  "error": null,
+  "next": null,
+  "slot": "b",
+  "version": "2.0.0"
+}
+TEXT
+exits 4 'commit --json: nothing to do' in_slot b tandem commit --json
+golden 'the JSON is as documented' <<'TEXT'
+{
+  "result": "nothing",
+  "error": "slot b is committed already",
+  "next": null,
+  "slot": "b",
+  "version": "2.0.0"
+}
+TEXT
 exits 0 'status: it is committed' in_slot b tandem status --json
 field committed b
 field result committed
@@ -138,7 +173,18 @@ exits 0 'verify-slot --all --bundle is a mistake, b with its bundle is not' in_s
 exits 0 'install --progress=json' in_slot b tandem install --progress=json v3.reup
 prints '"event": "progress"' && prints '"phase": "image"' && prints '"event": "end"' && prints '"result": "armed"'
 check 'each line is an object' sh -c '! grep -vE "^\{.*\}$" "$1"' sh "$out"
-exits 0 'rollback: the trial is over before it began' in_slot b tandem rollback
+exits 0 'rollback: the trial is over before it began' in_slot b tandem rollback --json
+golden 'the JSON is as documented' <<'TEXT'
+{
+  "result": "trial-ended",
+  "error": null,
+  "next": null,
+  "slot": "a",
+  "version": "3.0.0",
+  "committed": "b",
+  "reboot": false
+}
+TEXT
 exits 0 'status: it has failed' in_slot b tandem status --json
 field phase failed
 field reason operator
@@ -148,9 +194,32 @@ exits 0 'install v3 again' in_slot b tandem install --progress none --json v3.re
 field written_bytes 0
 field result armed
 exits 0 'commit' in_slot a tandem commit
-exits 3 'rollback: below the floor' in_slot a tandem rollback
+prints 'slot a: version 3.0.0 is committed'
+exits 3 'rollback: below the floor' in_slot a tandem rollback --json
 says '--below-floor'
-exits 0 'rollback --below-floor' in_slot a tandem rollback --below-floor
+golden 'the JSON is as documented' <<'TEXT'
+{
+  "result": "refused",
+  "error": "slot b has security epoch 1, below the floor 2",
+  "next": "an explicit rollback may give --below-floor",
+  "slot": null,
+  "version": null,
+  "committed": null,
+  "reboot": false
+}
+TEXT
+exits 0 'rollback --below-floor' in_slot a tandem rollback --below-floor --json
+golden 'the JSON is as documented' <<'TEXT'
+{
+  "result": "armed",
+  "error": null,
+  "next": null,
+  "slot": "b",
+  "version": "2.0.0",
+  "committed": "a",
+  "reboot": false
+}
+TEXT
 exits 0 'commit of the rollback' in_slot b tandem commit
 
 # install_until_written BUNDLE: start it, and let it run only a few milliseconds at a time, so that however fast the disk is it
@@ -204,6 +273,7 @@ field skipped_bytes "$durable"
 field result armed
 check 'all of the image is there' cmp -n 67108864 v4.reup.img "${loop}p3"
 exits 0 'rollback: it was only to be interrupted' in_slot b tandem rollback
+prints 'slot a: its trial is over; slot b stays the committed one'
 exits 0 'install v3 in its place' in_slot b tandem install --progress none v3.reup
 exits 0 'commit' in_slot a tandem commit
 exits 0 'rollback --below-floor' in_slot a tandem rollback --below-floor

@@ -362,6 +362,30 @@ static void words_are_there_for_every_value_and_for_none(void **state)
 	assert_int_equal(slot_other(SLOT_NONE), SLOT_NONE);
 }
 
+static void condition_of_a_slot_is_what_the_phase_makes_of_it(void **state)
+{
+	static const struct {
+		enum boot_phase phase;
+		enum slot_state is;
+		const char *want;
+	} table[] = {
+		{ PHASE_IDLE, STATE_EMPTY, "empty" },      { PHASE_WRITING, STATE_WRITING, "writing" },
+		{ PHASE_STAGED, STATE_WRITING, "staged" }, { PHASE_TRIAL, STATE_WRITING, "trial" },
+		{ PHASE_TRIAL, STATE_GOOD, "trial" },      { PHASE_COMMITTING, STATE_WRITING, "committing" },
+		{ PHASE_FAILED, STATE_BAD, "bad" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct bootrec rec = { .phase = table[i].phase, .committed = SLOT_A, .target = SLOT_B };
+
+		rec.slots[SLOT_A].state = STATE_GOOD;
+		rec.slots[SLOT_B].state = table[i].is;
+		assert_string_equal(slot_condition_name(&rec, SLOT_A), "good");
+		assert_string_equal(slot_condition_name(&rec, SLOT_B), table[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +401,7 @@ int main(void)
 		cmocka_unit_test(last_sequence_is_refused_since_nothing_could_follow),
 		cmocka_unit_test(outcome_without_a_result_may_name_no_slots),
 		cmocka_unit_test(words_are_there_for_every_value_and_for_none),
+		cmocka_unit_test(condition_of_a_slot_is_what_the_phase_makes_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,12 +63,13 @@ $(O)/lib.a: $(LIB:%.c=$(O)/%.o)
 	@echo '  AR    $@'
 	@rm -f $@ && ar rcs $@ $^
 
-# A program NAME is $(NAME_SRC) and what it pulls out of the library; NAME_LIBS replaces the shared libraries.
+# A program NAME is $(NAME_SRC) and what it pulls out of the library; NAME_LIBS replaces the shared libraries, NAME_LDFLAGS
+# come on top.
 define prog
 $(O)/bin/$(1): $($(1)_SRC:%.c=$(O)/%.o) $(O)/lib.a
 	@mkdir -p $$(@D)
 	@echo '  LINK  $$@'
-	@$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $(or $($(1)_LIBS),$$(LDLIBS))
+	@$$(CC) $$(ALL_LDFLAGS) $($(1)_LDFLAGS) -o $$@ $$^ $(or $($(1)_LIBS),$$(LDLIBS))
 endef
 $(foreach p,$(PROGS),$(eval $(call prog,$(p))))
 

@@ -1,12 +1,11 @@
 /*
- * The machine's own variables, as files of efivarfs; and load options, whose device paths libefivar makes.
+ * The machine's own variables, as files of efivarfs.
  *
- * libefivar's own way to variables is not taken: it is chosen when the library is loaded, for the life of the process,
- * and in PID 1 that is before anybody can have mounted efivarfs.
+ * Not through libefivar: its way to variables is chosen when the library is loaded, for the life of the process, and in
+ * PID 1 that is before anybody can have mounted efivarfs.
  */
 #include <assert.h>
 #include <ctype.h>
-#include <efivar/efivar.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -21,7 +20,7 @@
 
 /* A file of efivarfs holds the attributes, then the value (Linux, Documentation/filesystems/efivarfs.rst). */
 #define ATTRIBUTES_BYTES 4u
-#define ATTRIBUTES       (EFI_VARIABLE_NON_VOLATILE | EFI_VARIABLE_BOOTSERVICE_ACCESS | EFI_VARIABLE_RUNTIME_ACCESS)
+#define ATTRIBUTES       7u /* non-volatile, boot service access, runtime access: UEFI 2.10 section 8.2 */
 #define VALUE_MAX        (2 * (size_t)EFI_ORDER_ROOM)
 static_assert(VALUE_MAX >= EFI_OPTION_MAX, "room for every value that is read or written here");
 
@@ -227,58 +226,5 @@ int efi_loader_partuuid(char ret[37], struct why *w)
 	if (n < 72 || n % 2 || !is_guid(text))
 		return fail(w, -EBADMSG, "LoaderDevicePartUUID: not a GUID");
 	memcpy(ret, text, sizeof(text));
-	return 0;
-}
-
-#define LOAD_OPTION_IS_ACTIVE 1u
-
-/* HD(GPT, partition)/File(path)/End. Returns the size or -1. */
-static ssize_t make_path(const struct efi_esp *esp, char *file, uint8_t *out, ssize_t room)
-{
-	uint8_t guid[16];
-	ssize_t n, m;
-
-	memcpy(guid, esp->guid, sizeof(guid));
-	n = efidp_make_hd(out, room, esp->number, esp->start_sectors, esp->size_sectors, guid, EFIDP_HD_FORMAT_GPT,
-			  EFIDP_HD_SIGNATURE_GUID);
-	m = n < 0 ? -1 : efidp_make_file(out + n, room - n, file);
-	if (m < 0)
-		return -1;
-	n += m;
-	m = efidp_make_end_entire(out + n, room - n);
-	return m < 0 ? -1 : n + m;
-}
-
-int efi_option_make(enum slot slot, const struct efi_esp *esp, const char *path, struct efi_option *ret, struct why *w)
-{
-	char file[SYSCONF_BOOT_FILE + 1], description[16];
-	uint8_t dp[EFI_OPTION_MAX];
-	size_t at = 0;
-	ssize_t n;
-
-	if (snprintf(file, sizeof(file), "\\%s", path) >= (int)sizeof(file))
-		return fail(w, -ENAMETOOLONG, "boot file %s: name too long", path);
-	for (char *c = file; *c; c++) {
-		if (*c < 0x20 || *c > 0x7e)
-			return fail(w, -EINVAL, "boot file %s: only ASCII is supported", path);
-		if (*c == '/')
-			*c = '\\';
-	}
-	n = make_path(esp, file, dp, sizeof(dp));
-	(void)snprintf(description, sizeof(description), "Tandem %s", slot_name(slot));
-	if (n < 0 || 6 + 2 * (strlen(description) + 1) + (size_t)n > sizeof(ret->data))
-		return fail(w, -EINVAL, "boot file %s: no device path for it", path);
-	/* EFI_LOAD_OPTION: attributes, size of the path list, description in UTF-16, path list. */
-	put_le32(ret->data, LOAD_OPTION_IS_ACTIVE);
-	put_le16(ret->data + 4, (uint16_t)n);
-	at = 6;
-	for (const char *c = description;; c++, at += 2) {
-		put_le16(ret->data + at, (uint8_t)*c);
-		if (!*c)
-			break;
-	}
-	at += 2;
-	memcpy(ret->data + at, dp, (size_t)n);
-	ret->n = at + (size_t)n;
 	return 0;
 }

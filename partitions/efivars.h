@@ -2,24 +2,22 @@
  * efivars - the firmware's boot variables as an actuator: what they should be follows from the boot record alone.
  * Layer:  partitions. efivars_decide() is pure; efivars_observe() and efivars_apply() act on efivarfs.
  * Trust:  variables can hold anything (other systems, firmware faults); ours are known by description and device path.
- * Source: UEFI 2.10 sections 3.1.3 (load options), 3.3 (boot variables), 10.3 (device paths).
+ * Source: UEFI 2.10 section 3.3 (boot variables).
  *
- * Our entries: description "Tandem a" / "Tandem b", device path HD(partition GUID)/File(boot file), no further data.
- * One of ours that was switched off, or was given further data (which would replace the kernel's command line), is put
- * right under its number. Others' entries and unknown members of BootOrder are kept. A variable is written only when it
- * differs, then read back, up to three times. At most four are written after one decision: two entries, BootOrder,
- * BootNext.
+ * Our entries are those of efioption.h. One of ours that was switched off, or was given further data (which would
+ * replace the kernel's command line), is put right under its number. Others' entries and unknown members of BootOrder
+ * are kept. A variable is written only when it differs, then read back, up to three times. At most four are written
+ * after one decision: two entries, BootOrder, BootNext.
  */
 #ifndef PARTITIONS_EFIVARS_H
 #define PARTITIONS_EFIVARS_H
 
 #include "partitions/bootstate.h"
-#include "partitions/sysconf.h"
+#include "partitions/efioption.h"
 
 #define EFI_ORDER_MAX  256u                 /* entries, and members of BootOrder that are not ours */
 #define EFI_ORDER_ROOM (EFI_ORDER_MAX + 2u) /* and ours */
-#define EFI_OPTION_MAX 512u
-#define EFI_NONE       0x10000u /* no such entry */
+#define EFI_NONE       0x10000u             /* no such entry */
 
 /* Where variables live. The default is efivarfs; a test puts a recording store here. */
 struct efi_store;
@@ -41,29 +39,13 @@ struct efi_store {
  * The environment variable EFIVARFS_PATH names a folder that stands for efivarfs, as with libefivar.
  */
 MUST_USE int efi_store_open(struct efi_store *ret, struct why *w);
+/** Bytes left in the machine's own variable store. -ENODATA: the kernel does not say. */
+MUST_USE int efi_store_room(uint64_t *ret_bytes, struct why *w);
 /**
  * The partition GUID of the ESP that the running image was started from (systemd-stub's LoaderDevicePartUUID), in lower
  * case. -ENODATA: not set; -EBADMSG: no GUID.
  */
-/** Bytes left in the machine's own variable store. -ENODATA: the kernel does not say. */
-MUST_USE int efi_store_room(uint64_t *ret_bytes, struct why *w);
 MUST_USE int efi_loader_partuuid(char ret[37], struct why *w);
-
-/* The ESP as a GPT entry, for device paths. */
-struct efi_esp {
-	uint32_t number;
-	uint64_t start_sectors, size_sectors; /* in logical sectors of the disk */
-	uint8_t guid[16];                     /* as stored in the GPT entry (mixed endian) */
-};
-
-struct efi_option {
-	uint8_t data[EFI_OPTION_MAX];
-	size_t n;
-};
-
-/** Build the load option of a slot. Pure (libefivar formats it). @path: "EFI/tandem/a/linux.efi". */
-MUST_USE int efi_option_make(enum slot slot, const struct efi_esp *esp, const char *path, struct efi_option *ret,
-			     struct why *w);
 
 /* What the variables say. */
 struct efi_view {

@@ -10,6 +10,7 @@
 #include "partitions/bootstore.h"
 #include "partitions/efivars.h"
 #include "partitions/esp.h"
+#include "partitions/sysconf.h"
 
 /* Everything a sequence touches. All borrowed. */
 struct boot_machine {

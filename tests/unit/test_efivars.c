@@ -1,5 +1,5 @@
-/* Boot variables: load options to the byte, what is decided from every mix of variables and records, how firmware that
- * refuses, forgets or is full is dealt with, and the store on files (partitions/efivars.h). */
+/* Boot variables: what is decided from every mix of variables and records, how firmware that refuses, forgets or is full
+ * is dealt with, and the store on files (partitions/efivars.h). */
 #include "partitions/efivars.h"
 
 #include <fcntl.h>
@@ -236,53 +236,6 @@ static void ensures(struct fake *f, enum slot next, const char *log)
 	f->log[0] = '\0';
 	assert_ok(efivars_ensure(&f->store, want, &rec, SLOT_A, next, &w), w);
 	assert_string_equal(f->log, ""); /* nothing is left to do */
-}
-
-/*
- * Made by efibootmgr 17 on a disk with this ESP: -c -p 1 -l '\EFI\tandem\a\linux.efi' -L 'Tandem a', without the four
- * bytes of attributes that efivarfs puts in front.
- */
-static const uint8_t by_efibootmgr[] = {
-	0x01, 0x00, 0x00, 0x00, 0x62, 0x00, 0x54, 0x00, 0x61, 0x00, 0x6e, 0x00, 0x64, 0x00, 0x65, 0x00, 0x6d, 0x00,
-	0x20, 0x00, 0x61, 0x00, 0x00, 0x00, 0x04, 0x01, 0x2a, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00,
-	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84,
-	0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4, 0x02, 0x02, 0x04, 0x04, 0x34, 0x00, 0x5c, 0x00,
-	0x45, 0x00, 0x46, 0x00, 0x49, 0x00, 0x5c, 0x00, 0x74, 0x00, 0x61, 0x00, 0x6e, 0x00, 0x64, 0x00, 0x65, 0x00,
-	0x6d, 0x00, 0x5c, 0x00, 0x61, 0x00, 0x5c, 0x00, 0x6c, 0x00, 0x69, 0x00, 0x6e, 0x00, 0x75, 0x00, 0x78, 0x00,
-	0x2e, 0x00, 0x65, 0x00, 0x66, 0x00, 0x69, 0x00, 0x00, 0x00, 0x7f, 0xff, 0x04, 0x00,
-};
-
-static void option_is_what_efibootmgr_makes(void **state)
-{
-	struct efi_option want[2];
-
-	(void)state;
-	make_want(want);
-	assert_int_equal(want[SLOT_A].n, sizeof(by_efibootmgr));
-	assert_memory_equal(want[SLOT_A].data, by_efibootmgr, sizeof(by_efibootmgr));
-	assert_int_equal(want[SLOT_B].n, sizeof(by_efibootmgr));
-	assert_int_equal(want[SLOT_B].data[20], 'b'); /* the description, and the folder */
-	assert_int_equal(want[SLOT_B].data[94], 'b');
-}
-
-static void option_of_the_longest_path_fits_and_a_bad_path_leaves_ret_alone(void **state)
-{
-	char path[SYSCONF_BOOT_FILE + 1];
-	struct efi_option o = { .n = 77 };
-	struct why w = { 0 };
-
-	(void)state;
-	memset(path, 'x', sizeof(path));
-	path[SYSCONF_BOOT_FILE] = '\0';
-	assert_int_equal(efi_option_make(SLOT_A, &esp, path, &o, &w), -ENAMETOOLONG);
-	assert_int_equal(o.n, 77);
-	w = (struct why){ 0 };
-	assert_int_equal(efi_option_make(SLOT_A, &esp, "EFI/\xc3\xa4.efi", &o, &w), -EINVAL);
-	assert_int_equal(o.n, 77);
-	w = (struct why){ 0 };
-	path[SYSCONF_BOOT_FILE - 1] = '\0';
-	assert_ok(efi_option_make(SLOT_A, &esp, path, &o, &w), w);
-	assert_int_equal(o.n, 6 + 18 + 42 + 4 + 2 * (SYSCONF_BOOT_FILE + 1) + 4);
 }
 
 static void empty_store_is_filled_once(void **state)
@@ -1017,8 +970,6 @@ static void loader_partuuid_is_a_guid_or_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(option_is_what_efibootmgr_makes),
-		cmocka_unit_test(option_of_the_longest_path_fits_and_a_bad_path_leaves_ret_alone),
 		cmocka_unit_test(empty_store_is_filled_once),
 		cmocka_unit_test(heals_with_at_most_four_changes),
 		cmocka_unit_test(order_starts_with_ours_and_keeps_the_others),

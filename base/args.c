@@ -58,6 +58,12 @@ static const char *store(const struct opt *o, const char *value)
 	return NULL;
 }
 
+/* What was asked for is on stdout, or the program has failed. */
+static int shown(void)
+{
+	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
 int args_parse(const char *usage, const char *help, const struct opt *opts, size_t n_opts, int argc, char **argv,
 	       int min, int max, struct args *ret)
 {
@@ -79,7 +85,7 @@ int args_parse(const char *usage, const char *help, const struct opt *opts, size
 		}
 		if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
 			print_usage(stdout, usage, help, opts, n_opts);
-			return EXIT_DONE;
+			return shown();
 		}
 		name_n = strcspn(a + 1, "=");
 		o = a[1] == '-' ? find_opt(opts, n_opts, a + 2, name_n - 1) : find_letter(opts, n_opts, a + 1);
@@ -206,11 +212,11 @@ int program_run(const struct program *p, int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		print_verbs(stdout, p);
-		return EXIT_DONE;
+		return shown();
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)printf("%s %s\n", p->name, TANDEM_VERSION);
-		return EXIT_DONE;
+		return shown();
 	}
 	for (size_t i = 0; i < p->n_verbs; i++) {
 		int words = matches(&p->verbs[i], argc - 1, argv + 1);

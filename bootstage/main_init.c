@@ -27,9 +27,9 @@ int main(int argc, char **argv)
 	if (getpid() == 1)
 		pid1_run(argv);
 	if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
-		return fputs(usage, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
+		return fputs(usage, stdout) < 0 || fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
 	if (strcmp(option, "--version") == 0)
-		return printf("tandem-init %s\n", TANDEM_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
+		return printf("tandem-init %s\n", TANDEM_VERSION) < 0 || fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
 	if (strcmp(option, "--hook") != 0) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;

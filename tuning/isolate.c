@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/bytes.h"
+#include "base/parse.h"
 #include "base/proc.h"
 #include "tuning/dropin.h"
 
@@ -15,6 +17,7 @@
 #define DROPIN_TOO "cpu-isolation.conf"
 #define IN_ETC     "etc/systemd/system"
 #define IN_RUN     "run/systemd/system"
+#define ONLINE     "sys/devices/system/cpu/online"
 
 /* --- what the machine can --- */
 
@@ -136,15 +139,15 @@ bool isolate_same(const char *a, const char *b)
 	return cpuset_parse(a, &x, NULL) == 0 && cpuset_parse(b, &y, NULL) == 0 && same_set(&x, &y);
 }
 
-static int put_list(const struct cpuset *s, char ret[ISOLATE_LIST], struct why *w)
+/* Allocated, or -ENOMEM. */
+static int list_of(const struct cpuset *s, char **ret, struct why *w)
 {
-	AUTO_FREE char *list = cpuset_format(s);
+	char *list = cpuset_format(s);
 
 	if (!list)
 		return fail(w, -ENOMEM, "out of memory");
-	if (strlen(list) >= ISOLATE_LIST)
-		return fail(w, -E2BIG, "CPU list over the limit of %u bytes", ISOLATE_LIST - 1);
-	memcpy(ret, list, strlen(list) + 1);
+	free(*ret);
+	*ret = list;
 	return 0;
 }
 
@@ -198,103 +201,171 @@ static int effective(const struct isolate *i, const char *unit, struct cpuset *r
 	return r == -ENOENT ? tree_cpus(i->t, CGROUP "/system.slice/cpuset.cpus.effective", ret, w) : r;
 }
 
-/* The last CPU list that a drop-in of ours sets; "" for none. */
-static int said(const struct isolate *i, const char *unit, char ret[ISOLATE_LIST], struct why *w)
+/* What follows the last KEY= in a text; "" when nothing does. Borrowed. */
+static struct bytes value_of(const char *text, const char *key)
+{
+	struct bytes found = bytes_str("");
+
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (strncmp(line, key, strlen(key)) == 0)
+			found = bytes_of(line + strlen(key), strcspn(line + strlen(key), "\n"));
+	return found;
+}
+
+/* What a drop-in of ours sets; "" and 0 without one. */
+static int said(const struct isolate *i, const char *unit, char **ret_cpus, unsigned int *ret_weight, struct why *w)
 {
 	const struct tree_path path = dropin_path(i->persist ? IN_ETC : IN_RUN, unit, DROPIN);
-	const char *key = i->cpuset ? "AllowedCPUs=" : "CPUAffinity=";
-	AUTO_FREE char *text = NULL;
-	char *save = NULL;
+	AUTO_FREE char *text = NULL, *weight = NULL;
+	struct bytes cpus, number;
+	uint64_t v = 0;
 	int r = dropin_text(i->t, path.s, &text, w);
 
-	ret[0] = '\0';
-	if (r)
-		return r == -ENOENT ? 0 : r;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (strncmp(line, key, strlen(key)) == 0)
-			(void)snprintf(ret, ISOLATE_LIST, "%s", line + strlen(key));
+	if (r && r != -ENOENT)
+		return r;
+	cpus = value_of(text ? text : "", i->cpuset ? "AllowedCPUs=" : "CPUAffinity=");
+	number = value_of(text ? text : "", "CPUWeight=");
+	*ret_cpus = strndup((const char *)cpus.p, cpus.n);
+	weight = strndup((const char *)number.p, number.n);
+	if (!*ret_cpus || !weight)
+		return fail(w, -ENOMEM, "out of memory");
+	*ret_weight = parse_u64(weight, 10000, &v, NULL) ? 0 : (unsigned int)v;
 	return 0;
 }
 
-static int affinity_of_init(const struct isolate *i, char ret[ISOLATE_LIST], struct why *w)
+/* In place of slices and scope: PID 1's; "" when that is every CPU there is. */
+static int affinity_of_init(const struct isolate *i, char **ret, struct why *w)
 {
-	AUTO_CPUSET s = { 0 };
+	AUTO_CPUSET has = { 0 }, online = { 0 };
 	int r;
 
-	ret[0] = '\0';
+	*ret = strdup("");
+	if (!*ret)
+		return fail(w, -ENOMEM, "out of memory");
 	if (i->init == 0)
 		return 0;
-	r = isolate_affinity(i->init, &s, w);
-	return r ? r : put_list(&s, ret, w);
+	r = isolate_affinity(i->init, &has, w);
+	r = r ? r : tree_cpus(i->t, ONLINE, &online, w);
+	if (r && r != -ENOENT)
+		return r;
+	cpuset_and(&has, &online);
+	return same_set(&has, &online) ? 0 : list_of(&has, ret, w);
 }
 
-int isolate_now(const struct isolate *i, const char *unit, char ret[ISOLATE_LIST], struct why *w)
+int isolate_now(const struct isolate *i, const char *unit, char **ret_cpus, unsigned int *ret_weight, struct why *w)
 {
 	AUTO_CPUSET runs = { 0 }, wants = { 0 };
+	AUTO_FREE char *cpus = NULL;
+	unsigned int weight = 0;
 	bool elsewhere = false;
 	int r;
 
 	if (!i->cpuset && !is_service(unit))
-		return affinity_of_init(i, ret, w);
-	r = said(i, unit, ret, w);
-	if (r || !ret[0] || !i->cpuset)
-		return r;
-	r = effective(i, unit, &runs, &elsewhere, w);
+		r = affinity_of_init(i, &cpus, w);
+	else
+		r = said(i, unit, &cpus, &weight, w);
+	if (!r && i->cpuset && *cpus) {
+		r = effective(i, unit, &runs, &elsewhere, w);
+		if (r == 0 && (cpuset_parse(cpus, &wants, NULL) || !same_set(&wants, &runs)))
+			r = list_of(&runs, &cpus, w);
+		r = r == -ENOENT ? 0 : r;
+	}
 	if (r)
-		return r == -ENOENT ? 0 : r;
-	if (cpuset_parse(ret, &wants, NULL) == 0 && same_set(&wants, &runs))
-		return 0;
-	return put_list(&runs, ret, w);
+		return r;
+	*ret_cpus = MOVE(cpus);
+	*ret_weight = weight;
+	return 0;
 }
 
-/* The empty assignment takes back what drop-ins before it say; lists add up otherwise. */
-static int put_dropin(const struct isolate *i, const char *unit, const char *cpus, bool *ret_changed, struct why *w)
+/* The text of a drop-in, allocated. The empty assignment takes back what drop-ins before it say; lists add up otherwise. */
+static char *dropin_of(const struct isolate *i, const char *unit, const char *cpus, unsigned int weight)
+{
+	const char *key = i->cpuset ? "AllowedCPUs" : "CPUAffinity";
+	char *out = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&out, &n);
+
+	if (!f)
+		return NULL;
+	(void)fprintf(f, "[%s]\n", is_service(unit) ? "Service" : ends_in(unit, ".slice") ? "Slice" : "Scope");
+	if (is_service(unit) && *cpus)
+		(void)fprintf(f, "Slice=%s.slice\n", i->product);
+	if (*cpus)
+		(void)fprintf(f, "%s=\n%s=%s\n", key, key, cpus);
+	if (weight)
+		(void)fprintf(f, "CPUWeight=%u\n", weight);
+	if (fclose(f)) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+static int drop_in(const struct isolate *i, const char *folder, const char *unit, bool *ret_changed, struct why *w)
+{
+	int r = dropin_drop(i->t, dropin_path(folder, unit, DROPIN_TOO).s, ret_changed, w);
+
+	return r ? r : dropin_drop(i->t, dropin_path(folder, unit, DROPIN).s, ret_changed, w);
+}
+
+int isolate_drop(const struct isolate *i, const char *unit, bool *ret_changed, struct why *w)
+{
+	int r = drop_in(i, IN_RUN, unit, ret_changed, w);
+
+	return r ? r : drop_in(i, IN_ETC, unit, ret_changed, w);
+}
+
+static int put_dropin(const struct isolate *i, const char *unit, const char *cpus, unsigned int weight,
+		      bool *ret_changed, struct why *w)
 {
 	const char *here = i->persist ? IN_ETC : IN_RUN, *there = i->persist ? IN_RUN : IN_ETC;
-	const char *section = is_service(unit) ? "Service" : ends_in(unit, ".slice") ? "Slice" : "Scope";
-	const char *key = i->cpuset ? "AllowedCPUs" : "CPUAffinity";
-	char text[512], slice[96] = "";
+	AUTO_FREE char *text = NULL;
 	int r;
 
-	if (is_service(unit))
-		(void)snprintf(slice, sizeof(slice), "Slice=%s.slice\n", i->product);
-	(void)snprintf(text, sizeof(text), "[%s]\n%s%s=\n%s=%s\n", section, slice, key, key, cpus);
-	r = dropin_drop(i->t, dropin_path(there, unit, DROPIN_TOO).s, ret_changed, w);
-	r = r ? r : dropin_drop(i->t, dropin_path(there, unit, DROPIN).s, ret_changed, w);
+	if (!*cpus && !weight)
+		return isolate_drop(i, unit, ret_changed, w);
+	text = dropin_of(i, unit, cpus, weight);
+	if (!text)
+		return fail(w, -ENOMEM, "out of memory");
+	r = drop_in(i, there, unit, ret_changed, w);
 	r = r ? r : dropin_put(i->t, dropin_path(here, unit, DROPIN).s, text, ret_changed, w);
 	return r ? r : dropin_link(i->t, dropin_path(here, unit, DROPIN_TOO).s, DROPIN, ret_changed, w);
 }
 
+/* PID 1 on these CPUs; on all there are when the set is empty. */
 static int pin_init(const struct isolate *i, const struct cpuset *cpus, bool *ret_changed, struct why *w)
 {
-	AUTO_CPUSET now = { 0 };
+	AUTO_CPUSET now = { 0 }, online = { 0 };
+	const struct cpuset *wanted = cpuset_count(cpus) ? cpus : &online;
 	int r;
 
 	if (i->init == 0)
 		return 0;
 	r = isolate_affinity(i->init, &now, w);
-	if (r || same_set(&now, cpus))
+	r = r ? r : tree_cpus(i->t, ONLINE, &online, w);
+	if (r && r != -ENOENT)
 		return r;
-	r = isolate_pin(i->init, cpus, w);
+	if (cpuset_count(wanted) == 0 || same_set(&now, wanted))
+		return 0;
+	r = isolate_pin(i->init, wanted, w);
 	if (!r)
 		*ret_changed = true;
 	return r;
 }
 
-int isolate_unit(const struct isolate *i, const char *unit, const char *cpus, bool *ret_changed, struct why *w)
+int isolate_unit(const struct isolate *i, const char *unit, const char *cpus, unsigned int weight, bool *ret_changed,
+		 struct why *w)
 {
+	AUTO_FREE char *list = NULL;
 	AUTO_CPUSET s = { 0 };
-	char list[ISOLATE_LIST];
 	int r = cpuset_parse(cpus, &s, w);
 
-	if (!r && cpuset_count(&s) == 0)
-		r = fail(w, -EBADMSG, "an empty list of CPUs");
-	r = r ? r : put_list(&s, list, w);
+	r = r ? r : list_of(&s, &list, w);
 	if (r)
 		return why_in(w, r, "%s", unit);
 	if (!i->cpuset && !is_service(unit))
 		return pin_init(i, &s, ret_changed, w);
-	return put_dropin(i, unit, list, ret_changed, w);
+	return put_dropin(i, unit, list, weight, ret_changed, w);
 }
 
 int isolate_settle(const struct isolate *i, struct why *w)
@@ -317,7 +388,7 @@ int isolate_verify(const struct isolate *i, const char *unit, const char *cpus, 
 	AUTO_FREE char *list = NULL;
 	bool elsewhere = false;
 
-	if (!i->cpuset)
+	if (!i->cpuset || !*cpus)
 		return 0;
 	for (;; pause_ms(20)) {
 		AUTO_CPUSET runs = { 0 };
@@ -336,16 +407,4 @@ int isolate_verify(const struct isolate *i, const char *unit, const char *cpus, 
 		return fail(w, -EAGAIN, "%s: runs in system.slice since before; has its CPUs when it is restarted",
 			    unit);
 	return fail(w, -EIO, "%s: runs on CPUs %s, not on %s", unit, list ? list : "?", cpus);
-}
-
-int isolate_drop(const struct isolate *i, const char *unit, bool *ret_changed, struct why *w)
-{
-	static const char *const folders[] = { IN_RUN, IN_ETC };
-	int r = 0;
-
-	for (size_t f = 0; !r && f < ARRAY_SIZE(folders); f++) {
-		r = dropin_drop(i->t, dropin_path(folders[f], unit, DROPIN_TOO).s, ret_changed, w);
-		r = r ? r : dropin_drop(i->t, dropin_path(folders[f], unit, DROPIN).s, ret_changed, w);
-	}
-	return r;
 }

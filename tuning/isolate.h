@@ -16,8 +16,6 @@
 
 #include "tuning/tree.h"
 
-#define ISOLATE_LIST 128u
-
 struct isolate {
 	const struct tree *t;
 	const char *product;
@@ -33,17 +31,21 @@ void isolate_init(struct isolate *i, const struct tree *t, const char *product, 
 
 /**
  * The CPUs that a unit (UNIT.service, .slice or .scope) has: what its drop-in says, unless the kernel has something else
- * for the running unit; then that. "" without a drop-in of ours.
- * Returns 0; -E2BIG; -errno.
+ * for the running unit; then that. "" without a drop-in of ours. Freed by the caller.
+ * @ret_weight  CPUWeight= of the drop-in; 0: none
+ * Returns 0; -EBADMSG; -errno.
  */
-MUST_USE int isolate_now(const struct isolate *i, const char *unit, char ret[ISOLATE_LIST], struct why *w);
+MUST_USE int isolate_now(const struct isolate *i, const char *unit, char **ret_cpus, unsigned int *ret_weight,
+			 struct why *w);
 
 /**
- * Write the drop-in, under both names, or set PID 1. *ret_changed becomes true when it was not so.
+ * Write the drop-in, under both names, or set PID 1; *ret_changed becomes true when it was not so.
+ * @cpus    ""  wherever it likes
+ * @weight  0   the usual; with both of them so there is no drop-in
  * Returns 0; -EBADMSG for a list that is none; -EEXIST when somebody else's drop-in is in its place; -errno.
  */
-MUST_USE int isolate_unit(const struct isolate *i, const char *unit, const char *cpus, bool *ret_changed,
-			  struct why *w);
+MUST_USE int isolate_unit(const struct isolate *i, const char *unit, const char *cpus, unsigned int weight,
+			  bool *ret_changed, struct why *w);
 
 /** After changes: have systemd, if it runs, read the drop-ins and set what runs. */
 MUST_USE int isolate_settle(const struct isolate *i, struct why *w);

@@ -78,16 +78,20 @@ static bool set(const struct isolate *i, const char *unit, const char *cpus)
 	bool changed = false;
 	struct why w = { 0 };
 
-	assert_ok(isolate_unit(i, unit, cpus, &changed, &w), w);
+	assert_ok(isolate_unit(i, unit, cpus, 0, &changed, &w), w);
 	return changed;
 }
 
 static const char *now(const struct isolate *i, const char *unit)
 {
-	static char list[ISOLATE_LIST];
+	static char list[600];
+	AUTO_FREE char *cpus = NULL;
+	unsigned int weight = 1;
 	struct why w = { 0 };
 
-	assert_ok(isolate_now(i, unit, list, &w), w);
+	assert_ok(isolate_now(i, unit, &cpus, &weight, &w), w);
+	assert_int_equal(weight, 0);
+	(void)snprintf(list, sizeof(list), "%s", cpus);
 	return list;
 }
 
@@ -217,6 +221,41 @@ static void dropped_unit_has_no_files(void **state)
 	assert_false(changed);
 }
 
+static void unit_with_neither_cpus_nor_weight_has_no_files(void **state)
+{
+	const struct isolate i = of_version_2();
+
+	(void)state;
+	assert_true(set(&i, "system.slice", "4-5"));
+	assert_true(set(&i, "system.slice", ""));
+	assert_false(tree_has(&tree, "run/systemd/system/system.slice.d"));
+	assert_false(set(&i, "system.slice", ""));
+}
+
+/* On few CPUs training shares core's, with low weight, and maybe all of them with everything. */
+static void weight_is_written_and_read_again(void **state)
+{
+	const struct isolate i = of_version_2();
+	AUTO_FREE char *cpus = NULL, *none = NULL;
+	unsigned int weight = 0;
+	bool changed = false;
+	struct why w = { 0 };
+
+	(void)state;
+	assert_ok(isolate_unit(&i, APP "-training.service", "2-3", 20, &changed, &w), w);
+	assert_true(changed);
+	is("run/systemd/system/" APP "-training.service.d/affinity.conf",
+	   DROPIN_MARK "[Service]\nSlice=" APP ".slice\nAllowedCPUs=\nAllowedCPUs=2-3\nCPUWeight=20\n");
+	assert_ok(isolate_now(&i, APP "-training.service", &cpus, &weight, &w), w);
+	assert_string_equal(cpus, "2-3");
+	assert_int_equal(weight, 20);
+	assert_ok(isolate_unit(&i, APP "-training.service", "", 30, &changed, &w), w);
+	is("run/systemd/system/" APP "-training.service.d/affinity.conf", DROPIN_MARK "[Service]\nCPUWeight=30\n");
+	assert_ok(isolate_now(&i, APP "-training.service", &none, &weight, &w), w);
+	assert_string_equal(none, "");
+	assert_int_equal(weight, 30);
+}
+
 static void dropin_of_somebody_else_is_left_alone(void **state)
 {
 	const struct isolate i = of_version_2();
@@ -225,12 +264,12 @@ static void dropin_of_somebody_else_is_left_alone(void **state)
 	(void)state;
 	put("run/systemd/system/system.slice.d/affinity.conf", "[Slice]\nAllowedCPUs=0\n");
 	assert_string_equal(now(&i, "system.slice"), "");
-	assert_int_equal(isolate_unit(&i, "system.slice", "1", &changed, NULL), -EEXIST);
+	assert_int_equal(isolate_unit(&i, "system.slice", "1", 0, &changed, NULL), -EEXIST);
 }
 
 static void list_that_is_none_is_refused(void **state)
 {
-	static const char *const lists[] = { "", "x", "3-1", "0,", "0-70000" };
+	static const char *const lists[] = { "x", "3-1", "0,", "0-70000" };
 	const struct isolate i = of_version_2();
 	bool changed = false;
 
@@ -238,7 +277,7 @@ static void list_that_is_none_is_refused(void **state)
 	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
 		struct why w = { 0 };
 
-		assert_int_not_equal(isolate_unit(&i, "system.slice", lists[l], &changed, &w), 0);
+		assert_int_not_equal(isolate_unit(&i, "system.slice", lists[l], 0, &changed, &w), 0);
 		assert_non_null(strstr(w.text, "system.slice"));
 	}
 	assert_false(changed);
@@ -247,12 +286,14 @@ static void list_that_is_none_is_refused(void **state)
 static void text_of_the_kernel_that_cannot_be_is_an_error(void **state)
 {
 	const struct isolate i = of_version_2();
-	char list[ISOLATE_LIST];
+	char *list = NULL;
+	unsigned int weight;
 
 	(void)state;
 	IGNORE(set(&i, "system.slice", "4-5"));
 	put(GROUPS "system.slice/cpuset.cpus.effective", "all of them\n");
-	assert_int_equal(isolate_now(&i, "system.slice", list, NULL), -EBADMSG);
+	assert_int_equal(isolate_now(&i, "system.slice", &list, &weight, NULL), -EBADMSG);
+	assert_null(list);
 }
 
 /* --- which machines have cpusets --- */
@@ -339,7 +380,7 @@ static void init_is_set_where_slices_cannot_be(void **state)
 	struct isolate i = of_version_1();
 	AUTO_CPUSET mine = { 0 };
 	AUTO_FREE char *list = NULL;
-	char first[16];
+	char first[600];
 	struct why w = { 0 };
 	pid_t child;
 
@@ -351,16 +392,18 @@ static void init_is_set_where_slices_cannot_be(void **state)
 		for (;;)
 			(void)pause();
 	i.init = child;
+	(void)snprintf(first, sizeof(first), "%s\n", list);
+	put("sys/devices/system/cpu/online", first);
 	(void)snprintf(first, sizeof(first), "%u", cpuset_next(&mine, 0));
-	assert_string_equal(now(&i, "init.scope"), list);
+	assert_string_equal(now(&i, "init.scope"), "");
 	assert_int_equal(set(&i, "init.scope", first), cpuset_count(&mine) > 1);
-	assert_string_equal(now(&i, "system.slice"), first);
+	assert_string_equal(now(&i, "system.slice"), cpuset_count(&mine) > 1 ? first : "");
 	assert_false(set(&i, "system.slice", first));
-	assert_ok(isolate_pin(child, &mine, &w), w);
-	assert_string_equal(now(&i, "user.slice"), list);
+	assert_int_equal(set(&i, "user.slice", ""), cpuset_count(&mine) > 1);
+	assert_string_equal(now(&i, "user.slice"), "");
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	assert_int_equal(isolate_unit(&i, "init.scope", first, &(bool){ false }, NULL), -ESRCH);
+	assert_int_equal(isolate_unit(&i, "init.scope", first, 0, &(bool){ false }, NULL), -ESRCH);
 }
 
 static void lists_of_the_same_cpus_are_the_same(void **state)
@@ -385,6 +428,8 @@ int main(void)
 		T(service_that_runs_since_before_has_to_be_restarted),
 		T(persistent_dropins_take_the_place_of_the_others),
 		T(dropped_unit_has_no_files),
+		T(unit_with_neither_cpus_nor_weight_has_no_files),
+		T(weight_is_written_and_read_again),
 		T(dropin_of_somebody_else_is_left_alone),
 		T(list_that_is_none_is_refused),
 		T(text_of_the_kernel_that_cannot_be_is_an_error),

@@ -4,6 +4,14 @@
 #ifndef BOOTSTAGE_CMD_H
 #define BOOTSTAGE_CMD_H
 
+/* Options of every verb that looks at stages. */
+#define PLACES_OPTS(p)                                                                                                 \
+	{ .name = "stages", .arg = "DIR", .help = "the only folder with stage files", .value = &(p).stages },          \
+	{                                                                                                              \
+		.name = "root", .arg = "DIR", .help = "below DIR instead of /", .value = &(p).root                     \
+	}
+
+int cmd_list(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 

@@ -6,6 +6,7 @@
 #include "bootstage/cmd.h"
 
 static const struct verb verbs[] = {
+	{ "list", "[--json] [--stages DIR] [--root DIR]", "list the stages of all phases in their order", cmd_list },
 	{ "run", "PHASE [--json] [--no-reboot]", "run a phase of this boot; 'post' ends in its verdict", cmd_run },
 	{ "status", "[--json]", "how this boot was decided, and its verdict", cmd_status },
 };

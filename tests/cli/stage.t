@@ -6,6 +6,7 @@
 exits 0 'it says its version' tandem-stage --version
 prints 'tandem-stage '
 exits 0 'it lists its verbs' tandem-stage --help
+prints '  list  '
 prints '  run  '
 prints '  status  '
 exits 2 'no verb is a mistake' tandem-stage
@@ -15,7 +16,7 @@ says "unknown verb 'judge'"
 exits 2 'so is a misspelt one' tandem-stage statsu
 says "did you mean 'status'?"
 
-for verb in run status; do
+for verb in list run status; do
 	exits 0 "$verb explains itself" tandem-stage $verb --help
 	prints "usage: tandem-stage $verb "
 	exits 2 "$verb refuses an unknown option" tandem-stage $verb --no-such-option

@@ -53,19 +53,41 @@ void facts_free(struct facts *f)
 	*f = (struct facts){ 0 };
 }
 
-int facts_read(const char *root, struct facts *ret, struct why *w)
+/* What own group and affinity say is not asked then: the tree counts as captured. */
+static int read_unconfined(struct tree *t, const struct cpuset *excluded, struct facts *f, struct why *w)
+{
+	AUTO_CPUSET allowed = { 0 };
+
+	if (cpuset_copy(&f->online, &allowed))
+		return fail(w, -ENOMEM, "out of memory");
+	cpuset_minus(&allowed, excluded);
+	cpuset_free(&f->allowed);
+	f->allowed = allowed;
+	allowed = (struct cpuset){ 0 };
+	t->live = false;
+	return 0;
+}
+
+static int read_all(const char *root, const struct cpuset *excluded, struct facts *ret, struct why *w)
 {
 	static int (*const parts[])(const struct tree *, struct facts *, struct why *) = {
-		facts_read_online, facts_read_cgroup,      facts_read_cpus, facts_read_memory,
-		facts_read_disks,  facts_read_filesystems, facts_read_nics,
+		facts_read_memory,
+		facts_read_disks,
+		facts_read_filesystems,
+		facts_read_nics,
 	};
 	AUTO_FACTS f = { 0 };
-	struct tree t;
+	struct tree t, as_seen;
 	int r = tree_open(root, &t, w);
 
 	if (r)
 		return r;
+	as_seen = t;
 	f.live = t.live;
+	r = facts_read_online(&t, &f, w);
+	r = r ? r : facts_read_cgroup(&t, &f, w);
+	r = r || !excluded ? r : read_unconfined(&as_seen, excluded, &f, w);
+	r = r ? r : facts_read_cpus(&as_seen, &f, w);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(parts); i++)
 		r = parts[i](&t, &f, w);
 	tree_close(&t);
@@ -74,4 +96,14 @@ int facts_read(const char *root, struct facts *ret, struct why *w)
 	*ret = f;
 	f = (struct facts){ 0 };
 	return 0;
+}
+
+int facts_read(const char *root, struct facts *ret, struct why *w)
+{
+	return read_all(root, NULL, ret, w);
+}
+
+int facts_read_unconfined(const char *root, const struct cpuset *excluded, struct facts *ret, struct why *w)
+{
+	return read_all(root, excluded, ret, w);
 }

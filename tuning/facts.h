@@ -124,6 +124,11 @@ struct facts {
  * Returns 0; -EBADMSG for text that cannot be; -ENODATA when what nothing can do without is missing; -errno.
  */
 MUST_USE int facts_read(const char *root, struct facts *ret, struct why *w);
+/**
+ * As facts_read(), for a program that is confined by what it did itself: every CPU that is online counts as allowed and in
+ * the affinity, but `excluded` ones.
+ */
+MUST_USE int facts_read_unconfined(const char *root, const struct cpuset *excluded, struct facts *ret, struct why *w);
 void facts_free(struct facts *f);
 #define AUTO_FACTS CLEANUP(facts_free) struct facts
 

@@ -39,7 +39,10 @@ struct efi_store {
  * The environment variable EFIVARFS_PATH names a folder that stands for efivarfs, as with libefivar.
  */
 MUST_USE int efi_store_open(struct efi_store *ret, struct why *w);
-/** Bytes left in the machine's own variable store. -ENODATA: the kernel does not say. */
+/**
+ * Bytes that the kernel still lets be written to the machine's own variable store; on x86 it keeps 5 KiB back, which are
+ * not counted (statfs(2) f_bavail on efivarfs). -ENODATA: the kernel does not say.
+ */
 MUST_USE int efi_store_room(uint64_t *ret_bytes, struct why *w);
 /**
  * The partition GUID of the ESP that the running image was started from (systemd-stub's LoaderDevicePartUUID), in lower

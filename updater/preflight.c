@@ -6,8 +6,12 @@
 #include "base/parse.h"
 #include "updater/slothead.h"
 
-/* The kernel refuses writes that leave less than 5 KiB (efivarfs, EFI_MIN_RESERVE); our four variables are under 2 KiB. */
-#define EFI_FREE_MIN (8u << 10)
+/*
+ * Our four variables are under 2 KiB. What the kernel keeps back (EFI_MIN_RESERVE, 5 KiB) is not in the figure that it is
+ * compared with. OVMF collects its store when less than 10 KiB are left at a start: a higher limit would refuse an
+ * install between that and the next start.
+ */
+#define EFI_FREE_MIN (3u << 10)
 /* Folders and clusters of a FAT file system, generously. */
 #define ESP_SLACK_BYTES (256u << 10)
 

@@ -20,7 +20,7 @@ struct install_parts {
 	const char *efi_why;    /* with boot->efi NULL: why */
 	const struct running *running;
 	struct blk *state;
-	uint64_t efi_free_bytes; /* of the variable store; UINT64_MAX: not known */
+	uint64_t efi_free_bytes; /* as efi_store_room() has them; UINT64_MAX: not known */
 	uint32_t sector_bytes;   /* of the disk */
 	uint64_t slot_offset[2]; /* on the disk, in bytes */
 	/* Open a slot for writing, alone. -EBUSY (refused) when it is mounted or held. It stays `arg`'s to close. */

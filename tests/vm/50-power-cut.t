@@ -11,7 +11,7 @@ import appliance
 import tap
 
 CUTS = 20 if os.environ.get('TANDEM_VM_LONG') else 3
-PROGRESS = r'"total_bytes": (\d+), "skipped_bytes": (\d+), "written_bytes": (\d+)'
+PROGRESS = r'"total_bytes": (\d+), "skipped_bytes": (\d+), "written_bytes": (\d+)|"event": "end"'
 
 
 def cut_in_mid_install(machine, up, share, pause_s, number):
@@ -20,8 +20,10 @@ def cut_in_mid_install(machine, up, share, pause_s, number):
     up.boot.tell('tandem install %s/v2.reup --progress=json' % appliance.STICK)
     there, total = 0, 0
     while there <= share * total:
-        total, skipped, written = map(int, up.boot.console(PROGRESS, appliance.INSTALL_S).groups())
-        there = skipped + written
+        total, skipped, written = up.boot.console(PROGRESS, appliance.INSTALL_S).groups()
+        if total is None:
+            raise up.boot.failed('the install ended before it was cut')
+        there, total = int(skipped) + int(written), int(total)
     time.sleep(pause_s)
     up.boot.cut()
     up = machine.settle()

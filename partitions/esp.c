@@ -69,9 +69,13 @@ static int fs_remove(struct esp *e, const char *path, struct why *w)
 	return errno == ENOENT || errno == ENOTDIR ? -ENOENT : fail_errno(w, "ESP: %s: remove", path);
 }
 
+/*
+ * vfat's part in syncfs() ends at the page cache: the sectors are written, and may stay in the disk's volatile cache. Its
+ * fsync() flushes that cache too (Linux fs/fat/file.c, fat_file_fsync).
+ */
 static int fs_sync(struct esp *e, struct why *w)
 {
-	return syncfs(e->root) ? fail_errno(w, "ESP: flush") : 0;
+	return syncfs(e->root) || fsync(e->root) ? fail_errno(w, "ESP: flush") : 0;
 }
 
 static int fs_open_read(struct esp *e, const char *path, int *ret_file, uint64_t *ret_bytes, struct why *w)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""The harness itself, without a machine: the variable store reader and the write log replay."""
+"""The harness itself, without a machine: the variable store reader, the write log replay, the record in it."""
 import os
+import random
 import shutil
 import struct
 import tempfile
 
+import bootrecord
 import efivars
 import tap
 import vm
@@ -65,10 +67,38 @@ def test_write_log(folder):
     tap.equal(torn, {b'\0\0', b'a\0', b'\0b', b'ab', b'cb'}, 'torn tails: any part of what no flush covers, never less than it covers')
 
 
+def test_replay(folder):
+    path = os.path.join(folder, 'disk')
+    a, b, c = (writelog.Write(512 * at, 0, bytes([value]) * 512) for at, value in enumerate(b'abc'))
+    writes = [a, writelog.Write(0, writelog.FLUSH, b''), b, c]
+    tap.equal((writelog.durable(writes, 1), writelog.durable(writes, 4)), ([], writes[:2]), 'durable is what a flush covers')
+    kept = {tuple(writelog.partly_lost(writes, 4, random.Random(seed))[2:]) for seed in range(40)}
+    tap.equal(kept, {(), (b,), (c,), (b, c)}, 'any part of the rest may be lost')
+    with open(path, 'wb') as file:
+        file.write(bytes(1536))
+    writelog.replay(path, [a, c])
+    with open(path, 'rb') as file:
+        tap.equal(file.read()[::512], b'a\0c', 'a replay into a file')
+
+
+def test_record_changes(folder):
+    path, offset = os.path.join(folder, 'state'), 4096
+    with open(path, 'wb') as file:
+        file.write(bytes(offset + 2 * bootrecord.REGION_BYTES))
+    bootrecord.write(path, offset, bootrecord.Record(sequence=6))
+    raw = bootrecord.Record(sequence=7, phase='writing', target='b', attempts_max=3).format()
+    second = offset + bootrecord.REGION_BYTES
+    halves = [writelog.Write(second, 0, raw[:512]), writelog.Write(second + 512, 0, raw[512:])]
+    found = [(number, record.phase) for number, record in bootrecord.changes(path, offset, [writelog.Write(0, 0, raw)] + halves)]
+    tap.equal(found, [(2, 'writing')], 'the write that puts a new record in force')
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         test_variables(folder)
         test_write_log(folder)
+        test_replay(folder)
+        test_record_changes(folder)
 
 
 tap.run(main)

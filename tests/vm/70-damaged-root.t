@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """The committed slot's root is damaged: the other good slot stands in, is not committed by that, and takes over after three."""
-import json
 import os
 
 import appliance
@@ -10,16 +9,10 @@ SUPERBLOCK = 1024     # where erofs has it
 MISSES_MAX = 3        # partitions/bootstate.h
 
 
-def root_offset(machine, slot):
-    """Where a slot's partition begins in the disk image."""
-    text = appliance.host(os.path.join(appliance.PROGRAMS, 'tandem-disk'), 'inspect', '--json', machine.disk_path)
-    return next(part['start_bytes'] for part in json.loads(text)['partitions'] if part['name'] == 'root-' + slot)
-
-
 def damage(machine, slot):
     """Other bytes where the superblock of a slot's file system is."""
     with open(machine.disk_path, 'r+b') as disk:
-        disk.seek(root_offset(machine, slot) + SUPERBLOCK)
+        disk.seek(appliance.partition(machine.disk_path, 'root-' + slot)[0] + SUPERBLOCK)
         disk.write(b'\xa5' * 4096)
 
 

@@ -64,8 +64,11 @@ def image(version, variant='good', lean=True, *options, mode='bootnext', attempt
     return Image(folder)
 
 
-def disk(path, a=None, b=None, size='1600M', mode='bootnext', layout=None):
-    """A disk with image a, b or both in their slots; the first one given is committed, the fallback loader is its boot file."""
+def disk(path, a=None, b=None, size='1600M', mode='bootnext', layout=None, put=()):
+    """A disk with image a, b or both in their slots; the first one given is committed, the fallback loader is its boot file.
+
+    put: what else tandem-disk create puts there.
+    """
     command = [os.path.join(PROGRAMS, 'tandem-disk'), 'create', '-o', path, '--size', size, '--force']
     if layout:
         command += ['--config', layout]
@@ -78,8 +81,22 @@ def disk(path, a=None, b=None, size='1600M', mode='bootnext', layout=None):
         if mode == 'bootnext':
             command += ['--put', 'esp:/EFI/tandem/%s/linux.efi=%s' % (slot, content.path(slot + '.efi'))]
         first = first or content.path('chooser.efi' if mode == 'chooser' else slot + '.efi')
-    host(*command, '--put', 'esp:/EFI/BOOT/BOOTX64.EFI=' + first)
+    for what in ['esp:/EFI/BOOT/BOOTX64.EFI=' + first, *put]:
+        command += ['--put', what]
+    host(*command)
     return path
+
+
+def partition(path, name):
+    """Where a partition of a disk image is, as (offset, bytes)."""
+    inspected = json.loads(host(os.path.join(PROGRAMS, 'tandem-disk'), 'inspect', '--json', path))
+    return next((part['start_bytes'], part['size_bytes']) for part in inspected['partitions'] if part['name'] == name)
+
+
+def esp_file(path, name):
+    """A file on the EFI system partition of a disk image, which is its first one; None when it is not there."""
+    result = subprocess.run(['mtype', '-i', path + '@@1M', '::' + name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return None if result.returncode else result.stdout
 
 
 def stick(path, **files):
@@ -189,8 +206,8 @@ class Appliance:
         return efivars.Store(self.machine.variables)
 
     def on_esp(self, path):
-        """A file on the EFI system partition, which is the disk's first one, while the power is off."""
-        return subprocess.run(['mtype', '-i', '%s@@1M' % self.disk_path, '::' + path], stdout=subprocess.PIPE, check=True).stdout
+        """A file on the EFI system partition, while the power is off."""
+        return esp_file(self.disk_path, path)
 
     def up(self, **options):
         return Up(self.power_on(**options))

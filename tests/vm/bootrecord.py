@@ -90,14 +90,32 @@ def text(raw):
     return raw.rstrip(b'\0').decode()
 
 
+def in_force(state):
+    """The record in force in the first bytes of a state partition; None when there is none."""
+    found = [Record.parse(bytes(state[region:region + BYTES])) for region in (0, REGION_BYTES)]
+    return max((record for record in found if record), key=lambda record: record.sequence, default=None)
+
+
 def read(image, offset):
     """The record in force in a disk image whose state partition starts at offset; None when there is none."""
     with open(image, 'rb') as file:
-        found = []
-        for region in (0, REGION_BYTES):
-            file.seek(offset + region)
-            found.append(Record.parse(file.read(BYTES)))
-    return max((record for record in found if record), key=lambda record: record.sequence, default=None)
+        file.seek(offset)
+        return in_force(file.read(2 * REGION_BYTES))
+
+
+def changes(image, offset, writes):
+    """What a log's writes, from the image on, do to the record: (number of the write, record) for each new one."""
+    with open(image, 'rb') as file:
+        file.seek(offset)
+        state = bytearray(file.read(2 * REGION_BYTES))
+    for number, write in enumerate(writes):
+        at = write.offset - offset
+        if write.data and 0 <= at < len(state):
+            before = in_force(state)
+            state[at:at + len(write.data)] = write.data[:len(state) - at]
+            after = in_force(state)
+            if after and (not before or after.sequence != before.sequence):
+                yield number, after
 
 
 def write(image, offset, record):

@@ -66,3 +66,24 @@ def torn(base, writes, seed, per_flush=2):
             pending = []
         if write.data:
             pending.append(write)
+
+
+def durable(writes, number):
+    """Of the first `number` writes, those that a flush among them covers: what every cut at this moment leaves."""
+    flushes = [at for at in range(number) if writes[at].flags & FLUSH]
+    return writes[:flushes[-1] + 1] if flushes else []
+
+
+def partly_lost(writes, number, chance):
+    """The first `number` writes, less a random part of what no flush covers."""
+    kept = durable(writes, number)
+    return kept + [write for write in writes[len(kept):number] if chance.random() < .5]
+
+
+def replay(path, writes):
+    """Do the writes again, on a disk image file."""
+    with open(path, 'r+b') as disk:
+        for write in writes:
+            if write.data:
+                disk.seek(write.offset)
+                disk.write(write.data)

@@ -16,6 +16,7 @@ DIRS := base partitions updater bootstage tuning tests
 LIB :=
 PROGS :=
 TESTS :=
+ROOT_TESTS :=
 FUZZERS :=
 BENCHES :=
 MAN :=
@@ -86,8 +87,8 @@ layers:
 check: tests layers
 	@CMOCKA_MESSAGE_OUTPUT=TAP TANDEM_BIN=$(CURDIR)/$(O)/bin TANDEM_BUILD=$(CURDIR)/$(O) prove -j2 --exec '' $(TESTS:%.c=$(O)/%) $(CLI_TESTS)
 
-# As root, with loop devices.
-check-root: progs
+# As root, with loop devices and control groups.
+check-root: progs $(ROOT_TESTS:%.c=$(O)/%)
 	@TANDEM_BIN=$(CURDIR)/$(O)/bin TANDEM_BUILD=$(CURDIR)/$(O) prove --exec '' tests/root/*.t
 
 # As root: the virtual machine tests with every power cut, which scripts/check has three of.

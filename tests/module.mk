@@ -1,5 +1,6 @@
 TEST_LIB := tests/support.c tests/rig.c tests/faultblk.c tests/crash/world.c tests/crash/life.c
 TESTS += $(wildcard tests/unit/test_*.c tests/crash/test_*.c)
+ROOT_TESTS += $(wildcard tests/root/test_*.c)
 FUZZERS += $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES += $(wildcard tests/bench/bench_*.c)
 CLI_TESTS := $(wildcard tests/cli/*.t)

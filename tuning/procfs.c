@@ -249,3 +249,13 @@ int cgroup_path(char *text, const char **ret, struct why *w)
 	}
 	return -ENODATA;
 }
+
+bool words_have(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = text; *at; at += strcspn(at, " \n"), at += strspn(at, " \n"))
+		if (strncmp(at, word, n) == 0 && strchr(" \n", at[n]))
+			return true;
+	return false;
+}

@@ -67,4 +67,7 @@ MUST_USE int statfs_next(struct lines *from, struct statfs_line *ret, struct why
  */
 MUST_USE int cgroup_path(char *text, const char **ret, struct why *w);
 
+/** Whether a text of words, such as cgroup.controllers, has this one. */
+bool words_have(const char *text, const char *word);
+
 #endif

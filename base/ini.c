@@ -18,6 +18,7 @@ struct reader {
 	const char *name;
 	const struct ini_key *keys;
 	size_t n_keys;
+	bool others; /* sections and keys that are not in the table are passed over */
 	void *into;
 	struct hash *seen; /* hash of "section key" of every key met, to find repeats */
 	size_t n_seen;
@@ -64,7 +65,7 @@ static int check_section(struct reader *r, const char *line)
 			      SECTION_MAX);
 	memcpy(name, line, n);
 	name[n] = '\0';
-	if (!section_known(r, name))
+	if (!r->others && !section_known(r, name))
 		return misuse(r->w, -EBADMSG, "%s:%u: unknown section [%s]", r->name, r->line, name);
 	return 0;
 }
@@ -166,6 +167,8 @@ static int take(struct reader *r, const char *section, const char *key, const ch
 		e = k->set(r->into, sub, value, r->w);
 		return e ? why_in(r->w, e, "%s:%u: [%s] %s", r->name, r->line, section, key) : 0;
 	}
+	if (r->others)
+		return 0;
 	if (*section == '\0')
 		return misuse(r->w, -EBADMSG, "%s:%u: unknown key '%s' before the first [section]", r->name, r->line,
 			      key);
@@ -181,26 +184,31 @@ static int handle(void *user, const char *section, const char *key, const char *
 	return 1;
 }
 
-int ini_read(struct bytes text, const char *name, const struct ini_key *keys, size_t n_keys, void *into, struct why *w)
+static int read_all(struct reader *r)
 {
 	AUTO_FREE struct hash *seen = calloc(KEYS_MAX, sizeof(*seen));
-	struct reader r = {
-		.text = text, .name = name, .keys = keys, .n_keys = n_keys, .into = into, .seen = seen, .w = w
-	};
 	int e;
 
 	if (!seen)
-		return fail(w, -ENOMEM, "%s: out of memory", name);
-	if (text.n > INI_TEXT_MAX)
-		return misuse(w, -E2BIG, "%s: %zu bytes, the limit is %u", name, text.n, INI_TEXT_MAX);
-	e = ini_parse_stream(next_line, &r, handle, &r);
-	if (r.result)
-		return r.result;
+		return fail(r->w, -ENOMEM, "%s: out of memory", r->name);
+	if (r->text.n > INI_TEXT_MAX)
+		return misuse(r->w, -E2BIG, "%s: %zu bytes, the limit is %u", r->name, r->text.n, INI_TEXT_MAX);
+	r->seen = seen;
+	e = ini_parse_stream(next_line, r, handle, r);
+	if (r->result)
+		return r->result;
 	if (e < 0)
-		return fail(w, -ENOMEM, "%s: out of memory", name);
+		return fail(r->w, -ENOMEM, "%s: out of memory", r->name);
 	if (e > 0)
-		return misuse(w, -EBADMSG, "%s:%d: cannot be understood", name, e);
+		return misuse(r->w, -EBADMSG, "%s:%d: cannot be understood", r->name, e);
 	return 0;
+}
+
+int ini_read(struct bytes text, const char *name, const struct ini_key *keys, size_t n_keys, void *into, struct why *w)
+{
+	struct reader r = { .text = text, .name = name, .keys = keys, .n_keys = n_keys, .into = into, .w = w };
+
+	return read_all(&r);
 }
 
 int ini_read_file(const char *path, const struct ini_key *keys, size_t n_keys, void *into, struct why *w)
@@ -210,4 +218,45 @@ int ini_read_file(const char *path, const struct ini_key *keys, size_t n_keys, v
 	int r = file_read(AT_FDCWD, path, INI_TEXT_MAX, &text, &n, w);
 
 	return r ? r : ini_read(bytes_of(text, n), path, keys, n_keys, into, w);
+}
+
+/* What ini_value_file() is after. */
+struct value {
+	char *ret;
+	size_t room;
+	bool given;
+};
+
+static int take_value(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct value *v = into;
+	size_t n = strlen(value);
+
+	(void)sub;
+	if (n >= v->room)
+		return misuse(w, -E2BIG, "%zu bytes, the limit is %zu", n, v->room - 1);
+	memcpy(v->ret, value, n + 1);
+	v->given = true;
+	return 0;
+}
+
+int ini_value_file(const char *path, const char *section, const char *key, char *ret, size_t room, struct why *w)
+{
+	AUTO_FREE char *text = NULL, *value = malloc(room);
+	struct ini_key wanted = { .section = section, .key = key, .set = take_value };
+	struct value v = { .ret = value, .room = room };
+	struct reader r = { .name = path, .keys = &wanted, .n_keys = 1, .others = true, .into = &v, .w = w };
+	int e = value ? file_read(AT_FDCWD, path, INI_TEXT_MAX, &text, &r.text.n, w)
+		      : fail(w, -ENOMEM, "out of memory");
+
+	if (e)
+		return e;
+	r.text = bytes_of(text, r.text.n);
+	e = read_all(&r);
+	if (e)
+		return e;
+	if (!v.given)
+		return misuse(w, -ENODATA, "%s: [%s] %s is missing", path, section, key);
+	memcpy(ret, value, strlen(value) + 1);
+	return 0;
 }

@@ -40,4 +40,13 @@ MUST_USE int ini_read(struct bytes text, const char *name, const struct ini_key 
 /** As ini_read() for a file. */
 MUST_USE int ini_read_file(const char *path, const struct ini_key *keys, size_t n_keys, void *into, struct why *w);
 
+/**
+ * One value out of a file whose other keys are somebody else's: sections and keys that are unknown here are passed over,
+ * the syntax still has to be right.
+ * @ret  holds `room` bytes
+ * Returns 0; -ENODATA not given; -E2BIG no room; -EBADMSG malformed, or given twice; -ENOENT no such file; -errno.
+ */
+MUST_USE int ini_value_file(const char *path, const char *section, const char *key, char *ret, size_t room,
+			    struct why *w);
+
 #endif

@@ -306,6 +306,37 @@ static void files_are_read_and_their_absence_named(void **state)
 	assert_non_null(strstr(w.text, "none.conf: No such file or directory"));
 }
 
+/* A file whose other keys are somebody else's. */
+static void one_value_is_found_among_unknown_ones(void **state)
+{
+	static const struct {
+		const char *text, *why;
+		int want;
+	} cases[] = {
+		{ "[other]\nname=o\nname=o\n[system]\nzip=1\nname = a b ; c\nzip=1\n[new]\n", "", 0 },
+		{ "name=x\n[other]\nname=o\n[system]\nnam=x\n", "v.conf: [system] name is missing", -ENODATA },
+		{ "", "v.conf: [system] name is missing", -ENODATA },
+		{ "[system]\nname=x\n[other]\n[system]\nname=y\n", "v.conf:5: [system] name is given twice", -EBADMSG },
+		{ "[system]\nname=x\n[other]\nno key\n", "v.conf:4: neither", -EBADMSG },
+		{ "[system]\nname=12345678\n", "v.conf:2: [system] name: 8 bytes, the limit is 7", -E2BIG },
+	};
+	const char *path = scratch_path("v.conf");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char value[8] = "before";
+		struct why w = { 0 };
+		int r;
+
+		assert_ok(file_replace(AT_FDCWD, path, cases[i].text, strlen(cases[i].text), 0600, &w), w);
+		r = ini_value_file(path, "system", "name", value, sizeof(value), &w);
+		if (r != cases[i].want || !strstr(w.text, cases[i].why))
+			fail_msg("%zu: %d: %s", i, r, w.text);
+		assert_string_equal(value, r ? "before" : "a b");
+	}
+	assert_int_equal(ini_value_file(scratch_path("none.conf"), "system", "name", (char[8]){ 0 }, 8, NULL), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +355,7 @@ int main(void)
 		cmocka_unit_test(up_to_4096_single_keys_are_taken),
 		cmocka_unit_test(every_prefix_of_a_good_file_is_answered),
 		cmocka_unit_test(files_are_read_and_their_absence_named),
+		cmocka_unit_test(one_value_is_found_among_unknown_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

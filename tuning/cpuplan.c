@@ -257,12 +257,11 @@ static bool spills(const struct order *o, int node)
 
 static void explain(const struct order *o, const struct facts *f, const struct tuneconf *c, struct cpuplan *p)
 {
-	static const char *const policies[] = { "halves", "reserve" };
 	const char *order = c->cpu_numbering == NUMBERING_LINEAR ? "by number" : "by package, node and core";
 	bool reserve = o->n >= c->training_from && c->cpu_policy == CPU_RESERVE;
 
 	if (p->pinned)
-		say(p->reason, "policy %s, %zu usable CPUs %s%s", policies[c->cpu_policy], o->n, order,
+		say(p->reason, "policy %s, %zu usable CPUs %s%s", cpu_policy_name(c->cpu_policy), o->n, order,
 		    p->core_split ? "; threads of one core are on both sides of a cut" : "");
 	else
 		say(p->reason, "%zu usable CPU%s and %s: nothing to divide", o->n, o->n == 1 ? "" : "s",

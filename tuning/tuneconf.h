@@ -14,10 +14,11 @@
 #include "base/bytes.h"
 #include "base/why.h"
 #include "tuning/profile.h"
-#include "tuning/sysctl.h"
+#include "tuning/swapfile.h"
 
 #define TUNECONF_FILE       "/etc/tandem/tuning.conf"
-#define TUNECONF_TEXT       160u
+#define TUNECONF_SYMBOL     "$network-buffer"
+#define TUNECONF_PRODUCT    64u
 #define TUNECONF_SWAP_PATHS 4u
 #define TUNECONF_ROWS       8u
 #define TUNECONF_SYSCTLS    32u
@@ -54,7 +55,7 @@ struct tuneconf {
 	uint64_t swap_reserve_bytes;   /* stays free on the disk */
 	uint64_t swap_smallest_bytes;  /* a file that would have to be smaller is not made where the disk is too full */
 	bool swap_count_existing;      /* what others have switched on counts */
-	char swap_path[TUNECONF_SWAP_PATHS][TUNECONF_TEXT]; /* the first where a swap file can be */
+	char swap_path[TUNECONF_SWAP_PATHS][SWAPFILE_PATH]; /* the first where a swap file can be */
 	size_t n_swap_paths;
 
 	enum cpu_policy cpu_policy;
@@ -64,7 +65,7 @@ struct tuneconf {
 	unsigned int training_cpus;   /* 0: never any of its own */
 	unsigned int training_from;   /* usable CPUs from which training has its own */
 	unsigned int training_weight; /* CPUWeight= of training where it has none of its own; 0: left alone */
-	char nic[TUNECONF_TEXT];      /* card that DPI listens on; "": the node with most of them */
+	char nic[16];                 /* card that DPI listens on; "": the node with most of them */
 	bool irq;                     /* set the default IRQ affinity */
 	bool persist;                 /* drop-ins in /etc, not /run */
 
@@ -100,12 +101,27 @@ struct tuneconf {
 		bool raise;           /* never lower what is there */
 		bool required;        /* failing it fails closed */
 		char key[TUNECONF_KEY];
-		char value[TUNECONF_VALUE]; /* fields; "$network-buffer" stands for that size */
+		char value[TUNECONF_VALUE]; /* fields; TUNECONF_SYMBOL stands for that size */
 	} sysctl[TUNECONF_SYSCTLS];
 	size_t n_sysctls;
 };
 
 /** What every key is when it is not given. */
 void tuneconf_defaults(struct tuneconf *ret);
+/**
+ * @name  for reasons only
+ * Returns 0; -EBADMSG or -E2BIG with file and line; *ret is untouched on failure.
+ */
+MUST_USE int tuneconf_parse(struct bytes text, const char *name, struct tuneconf *ret, struct why *w);
+/** As tuneconf_parse() for a file; -ENOENT and the like from reading it. */
+MUST_USE int tuneconf_read(const char *path, struct tuneconf *ret, struct why *w);
+
+/** The product's name, from a system.conf (docs/formats/system.conf.md). -ENOENT; -ENODATA; -EBADMSG. */
+MUST_USE int tuneconf_product(const char *path, char ret[TUNECONF_PRODUCT], struct why *w);
+
+/** "strict", "halves", "topology": as in the file. */
+const char *swap_policy_name(enum swap_policy policy);
+const char *cpu_policy_name(enum cpu_policy policy);
+const char *cpu_numbering_name(enum cpu_numbering numbering);
 
 #endif

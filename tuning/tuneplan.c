@@ -156,7 +156,7 @@ static bool rule_holds(const struct planner *p, const struct sysctl_rule *rule)
 /* The rule's value with the symbols in it replaced. */
 static void resolve(const struct planner *p, const char *value, char ret[SYSCTL_VALUE])
 {
-	static const char symbol[] = "$network-buffer";
+	static const char symbol[] = TUNECONF_SYMBOL;
 	size_t n = 0;
 
 	ret[0] = '\0';

@@ -23,9 +23,10 @@ static int mount_slot(struct boot *b, enum slot s, struct why *w)
 
 static int go(struct boot *b, struct why *w)
 {
+	const char *data = b->conf.data[0] ? b->disk.data.device : NULL;
 	int r;
 
-	rootfs_data(ROOTFS_AT, b->conf.product, b->disk.data.device, b->handover.data);
+	rootfs_data(ROOTFS_AT, b->conf.product, data, b->handover.data);
 	watchdog_pet(&self.dog);
 	b->left = true;
 	r = rootfs_switch(ROOTFS_AT, w);

@@ -256,22 +256,30 @@ static void bind_all(int root, const char *product, struct why *w)
 				   w)); /* the first reason stays */
 }
 
+static void describe_data(const char *device, const struct why *no_data, const struct why *no_bind,
+			  char ret[ROOTFS_STATE_MAX])
+{
+	if (no_data->code)
+		(void)snprintf(ret, ROOTFS_STATE_MAX, "volatile: %.140s", no_data->text);
+	else if (no_bind->code)
+		(void)snprintf(ret, ROOTFS_STATE_MAX, "%s, but not all of it is used: %.110s",
+			       device ? "mounted" : "volatile", no_bind->text);
+	else
+		(void)snprintf(ret, ROOTFS_STATE_MAX, "%s",
+			       device ? "mounted" : "volatile: system.conf names no data partition");
+}
+
 void rootfs_data(const char *at, const char *product, const char *device, char ret[ROOTFS_STATE_MAX])
 {
 	AUTO_FD root = open_root(at, NULL);
 	struct why no_data = { 0 }, no_bind = { 0 };
-	int r = mount_data(root, device, &no_data);
+	int r = device ? mount_data(root, device, &no_data) : -ENODATA;
 
 	if (r)
 		r = mount_inside(root, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, VOLATILE_OPTIONS, "data", &no_bind);
 	if (!r)
 		bind_all(root, product, &no_bind);
-	if (no_data.code)
-		(void)snprintf(ret, ROOTFS_STATE_MAX, "volatile: %.140s", no_data.text);
-	else if (no_bind.code)
-		(void)snprintf(ret, ROOTFS_STATE_MAX, "mounted, but not all of it is used: %.110s", no_bind.text);
-	else
-		(void)snprintf(ret, ROOTFS_STATE_MAX, "mounted");
+	describe_data(device, &no_data, &no_bind, ret);
 	if (no_data.code)
 		log_error("data: %s; what is written there will be gone after the next boot", no_data.text);
 	if (no_bind.code)

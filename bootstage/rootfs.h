@@ -48,8 +48,8 @@ MUST_USE int rootfs_volatile(const char *at, const char *product, struct why *w)
 /**
  * The data partition on /data, and its folders where the product looks for them. A failure costs persistence, not the
  * boot: a volatile file system then stands in.
- * @device  "" when the disk has no such partition
- * @ret     "mounted", or what is wrong
+ * @device  NULL when system.conf wants none, which is no failure; "" when the disk has no such partition
+ * @ret     "mounted", "volatile: ..." and why, or what is wrong
  */
 void rootfs_data(const char *at, const char *product, const char *device, char ret[ROOTFS_STATE_MAX]);
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "tests/support.h"
 
 static void put(const char *path, const char *text, mode_t mode)
@@ -258,6 +259,23 @@ static int volatile_folders(const char *root)
 	return 0;
 }
 
+static int no_data_wanted(const char *root)
+{
+	char state[ROOTFS_STATE_MAX];
+	struct why w = { 0 };
+	size_t logged;
+
+	if (rootfs_volatile(root, "prod", &w))
+		return 1;
+	logged = strlen(log_text());
+	rootfs_data(root, "prod", NULL, state);
+	if (strcmp(state, "volatile: system.conf names no data partition") != 0)
+		return 2;
+	if (!there(root, "data/lib") || !there(root, "data/log"))
+		return 3;
+	return strlen(log_text()) == logged ? 0 : 4;
+}
+
 static void make_var_data_opt(const char *root, const char *opt)
 {
 	const char *const folders[] = { "var/old", "data", opt };
@@ -282,6 +300,19 @@ static void volatile_folders_stand_in_for_a_missing_data_partition(void **state)
 		skip();
 	assert_int_equal(r, 0);
 	assert_false(there(root, "data/lib"));
+}
+
+static void no_data_partition_in_the_configuration_is_no_error(void **state)
+{
+	const char *root = make_root("nodata");
+	int r;
+
+	(void)state;
+	make_var_data_opt(root, "opt/prod");
+	r = in_namespace(no_data_wanted, root);
+	if (r == 99)
+		skip();
+	assert_int_equal(r, 0);
 }
 
 static int opt_missing(const char *root)
@@ -321,6 +352,7 @@ int main(void)
 		cmocka_unit_test(clearing_removes_everything_but_the_folder_itself),
 		cmocka_unit_test(only_pid_1_of_an_initramfs_may_switch),
 		cmocka_unit_test(volatile_folders_stand_in_for_a_missing_data_partition),
+		cmocka_unit_test(no_data_partition_in_the_configuration_is_no_error),
 		cmocka_unit_test(a_missing_mount_point_of_the_product_costs_only_that),
 	};
 

@@ -95,6 +95,11 @@ void json_string(struct json *j, const char *key, const char *value)
 		put(j, "null");
 }
 
+void json_text(struct json *j, const char *key, const char *value)
+{
+	json_string(j, key, value && value[0] ? value : NULL);
+}
+
 void json_u64(struct json *j, const char *key, uint64_t value)
 {
 	begin(j, key);

@@ -31,6 +31,7 @@ void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
 void json_end(struct json *j);
 void json_string(struct json *j, const char *key, const char *value); /* NULL writes null */
+void json_text(struct json *j, const char *key, const char *value);   /* "" writes null as well */
 void json_u64(struct json *j, const char *key, uint64_t value);
 void json_i64(struct json *j, const char *key, int64_t value);
 void json_double(struct json *j, const char *key, double value); /* three decimals; NaN and infinities: null */

@@ -10,26 +10,6 @@
 #include "bootstage/cmd.h"
 #include "bootstage/verdict.h"
 
-static void boot_json(struct json *j, const struct handover *h)
-{
-	json_object(j, "boot");
-	json_string(j, "slot", slot_name(h->slot));
-	json_string(j, "role", boot_role_name(h->role));
-	json_string(j, "mode", boot_mode_name(h->mode));
-	json_string(j, "note", h->note);
-	json_string(j, "disk", h->disk);
-	json_string(j, "esp_partuuid", h->esp_partuuid);
-	json_string(j, "root", h->root);
-	json_string(j, "record", h->record);
-	json_string(j, "watchdog", h->watchdog[0] ? h->watchdog : NULL);
-	json_string(j, "data", h->data);
-	json_u64(j, "efi_writes", h->efi_writes);
-	json_double(j, "start_seconds", (double)h->start_us / 1e6);
-	json_double(j, "handover_seconds", (double)h->handover_us / 1e6);
-	json_double(j, "own_ms", (double)h->own_us / 1e3);
-	json_end(j);
-}
-
 static void boot_print(const struct handover *h)
 {
 	(void)printf("boot: slot %s (%s), %s\n", slot_name(h->slot), boot_role_name(h->role), h->note);
@@ -47,10 +27,7 @@ static int print_json(const struct handover *h, const char *verdict, struct why 
 	struct json j = { .to = stdout };
 
 	json_object(&j, NULL);
-	if (h)
-		boot_json(&j, h);
-	else
-		json_null(&j, "boot");
+	handover_json(&j, "boot", h);
 	if (verdict)
 		json_raw(&j, "verdict", verdict);
 	else

@@ -251,6 +251,11 @@ const char *slot_name(enum slot s)
 	return s == SLOT_A ? "a" : s == SLOT_B ? "b" : "none";
 }
 
+const char *slot_name_or(enum slot s, const char *otherwise)
+{
+	return s == SLOT_NONE ? otherwise : slot_name(s);
+}
+
 const char *boot_phase_name(enum boot_phase p)
 {
 	static const char *const words[] = { "idle", "writing", "staged", "trial", "committing", "failed" };

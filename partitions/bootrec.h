@@ -110,7 +110,8 @@ static inline enum slot slot_other(enum slot s)
 }
 
 /* Words for people and for --json; "?" for a value out of range. */
-const char *slot_name(enum slot s); /* "a", "b", "none" */
+const char *slot_name(enum slot s);                           /* "a", "b", "none" */
+const char *slot_name_or(enum slot s, const char *otherwise); /* "a", "b", otherwise */
 const char *boot_phase_name(enum boot_phase p);
 const char *boot_stage_name(enum boot_stage s);
 const char *boot_reason_name(enum boot_reason r);

@@ -157,11 +157,6 @@ static void json_uses(struct json *j, const struct mounts *uses)
 }
 
 /* Empty text is null: not there. */
-static void json_text(struct json *j, const char *key, const char *value)
-{
-	json_string(j, key, value[0] ? value : NULL);
-}
-
 static void json_part(struct json *j, const struct gpt_part *p, const struct diskinspect_part *x)
 {
 	json_object(j, NULL);

@@ -237,3 +237,27 @@ bool running_agree(struct running *r, enum boot_mode mode)
 		r->slot = SLOT_NONE;
 	return r->slot != SLOT_NONE;
 }
+
+void handover_json(struct json *j, const char *key, const struct handover *h)
+{
+	if (!h) {
+		json_null(j, key);
+		return;
+	}
+	json_object(j, key);
+	json_string(j, "slot", slot_name_or(h->slot, NULL));
+	json_string(j, "role", boot_role_name(h->role));
+	json_string(j, "mode", boot_mode_name(h->mode));
+	json_string(j, "note", h->note);
+	json_text(j, "disk", h->disk);
+	json_text(j, "esp_partuuid", h->esp_partuuid);
+	json_text(j, "root", h->root);
+	json_text(j, "record", h->record);
+	json_text(j, "watchdog", h->watchdog);
+	json_text(j, "data", h->data);
+	json_u64(j, "efi_writes", h->efi_writes);
+	json_u64(j, "start_us", h->start_us);
+	json_u64(j, "handover_us", h->handover_us);
+	json_u64(j, "own_us", h->own_us);
+	json_end(j);
+}

@@ -6,6 +6,7 @@
 #ifndef PARTITIONS_HANDOVER_H
 #define PARTITIONS_HANDOVER_H
 
+#include "base/json.h"
 #include "partitions/diskfind.h"
 
 #define HANDOVER_FOLDER "/run/tandem"
@@ -39,6 +40,9 @@ MUST_USE int handover_write(const char *root, const struct handover *h, const ch
  * @ret  untouched on failure
  */
 MUST_USE int handover_read(const char *root, struct handover *ret, struct why *w);
+
+/** All of it but boot_current as an object; NULL writes null. An unknown slot and empty texts are null as well. */
+void handover_json(struct json *j, const char *key, const struct handover *h);
 
 /**
  * Pure: the value of `key=` in a kernel command line, read as the kernel reads it (lib/cmdline.c, next_arg): quotes hold

@@ -103,7 +103,7 @@ static void json_payloads(struct json *j, const struct manifest *m)
 		json_string(j, "name", p->name);
 		json_string(j, "kind", payload_kind_name(p->kind));
 		json_string(j, "slot", p->slot ? slot : NULL);
-		json_string(j, "file_name", p->file_name[0] ? p->file_name : NULL);
+		json_text(j, "file_name", p->file_name);
 		json_u64(j, "size_bytes", p->size_bytes);
 		json_u64(j, "chunk_bytes", p->chunk_bytes);
 		json_u64(j, "chunks", p->chunks);
@@ -128,7 +128,7 @@ static int json_info(const char *path, const struct opened *o, bool line, struct
 	json_string(&j, "compatible", b->manifest.compatible);
 	json_string(&j, "version", b->manifest.version);
 	json_u64(&j, "epoch", b->manifest.epoch);
-	json_string(&j, "description", b->manifest.description[0] ? b->manifest.description : NULL);
+	json_text(&j, "description", b->manifest.description);
 	json_signers(&j, b);
 	json_payloads(&j, &b->manifest);
 	json_end(&j);

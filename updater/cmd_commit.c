@@ -51,8 +51,8 @@ static int print_json(const struct outcome *o, const struct why *failed, struct 
 
 	json_object(&j, NULL);
 	result_json(&j, "committed", failed);
-	json_string(&j, "slot", o->slot == SLOT_NONE ? NULL : slot_name(o->slot));
-	json_string(&j, "version", o->version[0] ? o->version : NULL);
+	json_string(&j, "slot", slot_name_or(o->slot, NULL));
+	json_text(&j, "version", o->version);
 	json_end(&j);
 	return json_finish(&j, w);
 }

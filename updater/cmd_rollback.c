@@ -67,9 +67,9 @@ static int print_json(const struct outcome *o, const struct why *failed, struct 
 
 	json_object(&j, NULL);
 	result_json(&j, o->action == ROLLBACK_END_TRIAL ? "trial-ended" : "armed", failed);
-	json_string(&j, "slot", o->slot == SLOT_NONE ? NULL : slot_name(o->slot));
-	json_string(&j, "version", o->version[0] ? o->version : NULL);
-	json_string(&j, "committed", o->committed == SLOT_NONE ? NULL : slot_name(o->committed));
+	json_string(&j, "slot", slot_name_or(o->slot, NULL));
+	json_text(&j, "version", o->version);
+	json_string(&j, "committed", slot_name_or(o->committed, NULL));
 	json_bool(&j, "reboot", o->reboot);
 	json_end(&j);
 	return json_finish(&j, w);

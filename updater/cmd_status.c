@@ -20,22 +20,18 @@ static const char *or_unknown(const char *s)
 	return s[0] ? s : "unknown";
 }
 
-static const char *slot_or(enum slot s, const char *otherwise)
-{
-	return s == SLOT_NONE ? otherwise : slot_name(s);
-}
-
 static void text_running(const struct view *v)
 {
 	const struct running *r = &v->running;
 
 	if (v->denied.code)
-		(void)printf("running:    slot %s by the kernel command line\n", slot_or(r->cmdline, "unknown"));
+		(void)printf("running:    slot %s by the kernel command line\n", slot_name_or(r->cmdline, "unknown"));
 	else if (r->slot != SLOT_NONE)
 		(void)printf("running:    slot %s\n", slot_name(r->slot));
 	else
 		(void)printf("running:    NOT AGREED: command line %s, root %s, firmware %s\n",
-			     slot_or(r->cmdline, "none"), slot_or(r->root, "none"), slot_or(r->firmware, "unknown"));
+			     slot_name_or(r->cmdline, "none"), slot_name_or(r->root, "none"),
+			     slot_name_or(r->firmware, "unknown"));
 	if (!v->handed_over) {
 		(void)printf("boot:       not started by tandem-init\n");
 		return;
@@ -146,35 +142,22 @@ static void text_status(const struct view *v)
 		     v->a->m.disk.at_home ? "" : ": not the disk that the boot record was last used on");
 }
 
-int cmd_status(int argc, char **argv)
+static int print_status(const struct view *v, bool as_json, struct why *w)
 {
-	AUTO_FREE struct view *v = calloc(1, sizeof(*v));
-	const char *config = NULL;
-	bool as_json = false;
-	const struct opt opts[] = {
-		{ .name = "json", .help = "print JSON", .flag = &as_json },
-		{ .name = "config", .arg = "FILE", .help = "instead of " SYSCONF_PATH, .value = &config },
-	};
-	struct why w = { 0 };
-	struct args args;
-	int r = args_parse(STATUS_USAGE, STATUS_HELP, opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
-
-	if (r >= 0)
-		return r;
-	r = v ? view_look(config, v, &w) : fail(&w, -ENOMEM, "out of memory");
-	if (!r && as_json)
-		r = view_json(v, &w);
-	else if (!r)
-		text_status(v);
-	if (v)
-		r = view_done(v, r, &w);
-	return r ? why_report(&w, "tandem status") : EXIT_DONE;
+	if (as_json)
+		return view_json(v, w);
+	text_status(v);
+	return 0;
 }
 
 static int print_slots(const struct view *v, bool as_json, struct why *w)
 {
 	struct json j = { .to = stdout };
 
+	if (v->denied.code) {
+		*w = v->denied;
+		return w->code;
+	}
 	if (as_json) {
 		json_object(&j, NULL);
 		view_json_slots(&j, v);
@@ -187,7 +170,12 @@ static int print_slots(const struct view *v, bool as_json, struct why *w)
 	return 0;
 }
 
-int cmd_slots(int argc, char **argv)
+struct look {
+	const char *name, *usage, *help;
+	int (*print)(const struct view *v, bool as_json, struct why *w);
+};
+
+static int look(const struct look *l, int argc, char **argv)
 {
 	AUTO_FREE struct view *v = calloc(1, sizeof(*v));
 	const char *config = NULL;
@@ -198,17 +186,27 @@ int cmd_slots(int argc, char **argv)
 	};
 	struct why w = { 0 };
 	struct args args;
-	int r = args_parse(SLOTS_USAGE, SLOTS_HELP, opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
+	int r = args_parse(l->usage, l->help, opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
 
 	if (r >= 0)
 		return r;
 	r = v ? view_look(config, v, &w) : fail(&w, -ENOMEM, "out of memory");
-	if (!r && v->denied.code) {
-		w = v->denied;
-		r = w.code;
-	}
-	r = r ? r : print_slots(v, as_json, &w);
+	r = r ? r : l->print(v, as_json, &w);
 	if (v)
 		r = view_done(v, r, &w);
-	return r ? why_report(&w, "tandem slots") : EXIT_DONE;
+	return r ? why_report(&w, l->name) : EXIT_DONE;
+}
+
+int cmd_status(int argc, char **argv)
+{
+	static const struct look status = { "tandem status", STATUS_USAGE, STATUS_HELP, print_status };
+
+	return look(&status, argc, argv);
+}
+
+int cmd_slots(int argc, char **argv)
+{
+	static const struct look slots = { "tandem slots", SLOTS_USAGE, SLOTS_HELP, print_slots };
+
+	return look(&slots, argc, argv);
 }

@@ -141,7 +141,7 @@ static void json_one(struct json *j, const struct appliance *a, enum slot s, con
 	json_object(j, NULL);
 	json_string(j, "slot", slot_name(s));
 	json_string(j, "verdict", slot_verdict_name(v->result.verdict));
-	json_string(j, "version", v->version[0] ? v->version : NULL);
+	json_text(j, "version", v->version);
 	json_string(j, "error", v->why.code ? v->why.text : NULL);
 	json_u64(j, "checked_bytes", i->checked_bytes);
 	json_u64(j, "bad_chunks", i->bad_chunks);

@@ -57,11 +57,6 @@ int view_done(struct view *v, int r, struct why *w)
 
 /* JSON */
 
-static void json_slot(struct json *j, const char *key, enum slot s)
-{
-	json_string(j, key, s == SLOT_NONE ? NULL : slot_name(s));
-}
-
 static void json_id(struct json *j, const char *key, const uint8_t *id, size_t n)
 {
 	char hex[2 * HASH_BYTES + 1];
@@ -69,39 +64,13 @@ static void json_id(struct json *j, const char *key, const uint8_t *id, size_t n
 	json_string(j, key, bytes_all_zero(bytes_of(id, n)) ? NULL : format_hex(id, n, hex));
 }
 
-static void json_text(struct json *j, const char *key, const char *s)
-{
-	json_string(j, key, s[0] ? s : NULL);
-}
-
 static void json_running(struct json *j, const struct running *r)
 {
 	json_object(j, "running");
-	json_slot(j, "slot", r->slot);
-	json_slot(j, "command_line", r->cmdline);
-	json_slot(j, "root", r->root);
-	json_slot(j, "firmware", r->firmware);
-	json_end(j);
-}
-
-static void json_boot(struct json *j, const struct view *v)
-{
-	const struct handover *h = &v->handover;
-
-	if (!v->handed_over) {
-		json_null(j, "boot");
-		return;
-	}
-	json_object(j, "boot");
-	json_slot(j, "slot", h->slot);
-	json_string(j, "role", boot_role_name(h->role));
-	json_string(j, "note", h->note);
-	json_text(j, "watchdog", h->watchdog);
-	json_string(j, "data", h->data);
-	json_u64(j, "efi_writes", h->efi_writes);
-	json_u64(j, "start_us", h->start_us);
-	json_u64(j, "handover_us", h->handover_us);
-	json_u64(j, "own_us", h->own_us);
+	json_string(j, "slot", slot_name_or(r->slot, NULL));
+	json_string(j, "command_line", slot_name_or(r->cmdline, NULL));
+	json_string(j, "root", slot_name_or(r->root, NULL));
+	json_string(j, "firmware", slot_name_or(r->firmware, NULL));
 	json_end(j);
 }
 
@@ -109,8 +78,8 @@ static void json_outcome(struct json *j, const struct boot_outcome *o)
 {
 	json_object(j, "outcome");
 	json_string(j, "result", boot_result_name(o->result));
-	json_slot(j, "from", o->from);
-	json_slot(j, "to", o->to);
+	json_string(j, "from", slot_name_or(o->from, NULL));
+	json_string(j, "to", slot_name_or(o->to, NULL));
 	json_text(j, "from_version", o->from_version);
 	json_text(j, "to_version", o->to_version);
 	json_u64(j, "attempts", o->attempts);
@@ -134,8 +103,8 @@ static void json_record(struct json *j, const struct view *v)
 	json_object(j, "record");
 	json_u64(j, "sequence", rec->sequence);
 	json_string(j, "phase", boot_phase_name(rec->phase));
-	json_slot(j, "committed", rec->committed);
-	json_slot(j, "target", rec->target);
+	json_string(j, "committed", slot_name_or(rec->committed, NULL));
+	json_string(j, "target", slot_name_or(rec->target, NULL));
 	json_u64(j, "attempts_left", rec->attempts_left);
 	json_u64(j, "attempts_max", rec->attempts_max);
 	json_string(j, "stage", boot_stage_name(rec->stage));
@@ -223,7 +192,7 @@ int view_json(const struct view *v, struct why *w)
 		json_bool(&j, "disk_at_home", v->a->m.disk.at_home);
 	}
 	json_running(&j, &v->running);
-	json_boot(&j, v);
+	handover_json(&j, "boot", v->handed_over ? &v->handover : NULL);
 	json_record(&j, v);
 	view_json_slots(&j, v);
 	json_firmware(&j, v);

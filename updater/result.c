@@ -11,5 +11,5 @@ void result_json(struct json *j, const char *done, const struct why *failed)
 {
 	json_string(j, "result", failed ? failure_name(failed) : done);
 	json_string(j, "error", failed ? failed->text : NULL);
-	json_string(j, "next", failed && failed->next[0] ? failed->next : NULL);
+	json_text(j, "next", failed ? failed->next : NULL);
 }

@@ -128,7 +128,7 @@ check 'has both' python3 -c '
 import json, sys
 said = json.load(open(sys.argv[1]))
 assert said["verdict"] == {"verdict": "committed"}, said
-assert (said["boot"]["slot"], said["boot"]["role"], said["boot"]["own_ms"], said["boot"]["watchdog"]) == ("b", "trial", 22.5, None), said' "$out"
+assert (said["boot"]["slot"], said["boot"]["role"], said["boot"]["own_us"], said["boot"]["watchdog"]) == ("b", "trial", 22500, None), said' "$out"
 sed -i 's/^slot=b/slot=c/' run/tandem/boot
 exits 2 'a damaged handover is refused' alone tandem-stage status
 says "'c' is no slot"

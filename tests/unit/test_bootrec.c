@@ -346,6 +346,8 @@ static void words_are_there_for_every_value_and_for_none(void **state)
 	assert_string_equal(slot_name(SLOT_A), "a");
 	assert_string_equal(slot_name(SLOT_B), "b");
 	assert_string_equal(slot_name(SLOT_NONE), "none");
+	assert_string_equal(slot_name_or(SLOT_B, NULL), "b");
+	assert_null(slot_name_or(SLOT_NONE, NULL));
 	assert_string_equal(boot_phase_name(PHASE_IDLE), "idle");
 	assert_string_equal(boot_phase_name(PHASE_FAILED), "failed");
 	assert_string_equal(boot_stage_name(STAGE_HEALTH), "health");

@@ -86,6 +86,28 @@ static void every_field_survives_the_round_trip(void **state)
 	assert_int_equal(back.own_us, 3);
 }
 
+static void json_has_null_for_what_is_not_known(void **state)
+{
+	const struct handover h = { .slot = SLOT_NONE, .role = ROLE_UNKNOWN, .note = "why", .own_us = 3 };
+	struct why w = { 0 };
+	char *text = NULL;
+	size_t n = 0;
+	struct json j = { .to = open_memstream(&text, &n), .line = true };
+
+	(void)state;
+	json_object(&j, NULL);
+	handover_json(&j, "none", NULL);
+	handover_json(&j, "boot", &h);
+	json_end(&j);
+	assert_ok(json_finish(&j, &w), w);
+	assert_int_equal(fclose(j.to), 0);
+	assert_string_equal(text, "{\"none\": null, \"boot\": {\"slot\": null, \"role\": \"unknown\", \"mode\": "
+				  "\"bootnext\", \"note\": \"why\", \"disk\": null, \"esp_partuuid\": null, "
+				  "\"root\": null, \"record\": null, \"watchdog\": null, \"data\": null, "
+				  "\"efi_writes\": 0, \"start_us\": 0, \"handover_us\": 0, \"own_us\": 3}}\n");
+	free(text);
+}
+
 static void texts_that_would_break_the_file_do_not(void **state)
 {
 	static const struct {
@@ -353,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_survives_the_round_trip),
+		cmocka_unit_test(json_has_null_for_what_is_not_known),
 		cmocka_unit_test(texts_that_would_break_the_file_do_not),
 		cmocka_unit_test(texts_that_fill_their_field_are_cut_where_the_file_ends_them),
 		cmocka_unit_test(log_is_written_beside_it),

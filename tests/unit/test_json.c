@@ -39,6 +39,8 @@ static void all_kinds_indented(void **state)
 	json_object(&s.j, NULL);
 	json_string(&s.j, "s", "x");
 	json_string(&s.j, "none", NULL);
+	json_text(&s.j, "text", "y");
+	json_text(&s.j, "empty", "");
 	json_u64(&s.j, "u", UINT64_MAX);
 	json_i64(&s.j, "i", INT64_MIN);
 	json_double(&s.j, "d", 1.5);
@@ -55,6 +57,8 @@ static void all_kinds_indented(void **state)
 	assert_written(&s, "{\n"
 			   "  \"s\": \"x\",\n"
 			   "  \"none\": null,\n"
+			   "  \"text\": \"y\",\n"
+			   "  \"empty\": null,\n"
 			   "  \"u\": 18446744073709551615,\n"
 			   "  \"i\": -9223372036854775808,\n"
 			   "  \"d\": 1.500,\n"

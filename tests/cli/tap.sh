@@ -94,7 +94,7 @@ check() {
 
 absent() { # absent FILE...
 	for f; do
-		[ ! -e "$f" ] || return 1
+		[ ! -e "$f" ] || { echo "$f is there" >&2; return 1; }
 	done
 }
 

@@ -2,48 +2,13 @@
 # shellcheck disable=SC2016 # what is in single quotes is for the inner shell
 # tandem-disk on block devices: loop devices, so as root only. What a kernel without its own GPT reader shows is what
 # tandem-disk told it. Skipped where there are no loop devices.
-here=$(cd "$(dirname "$0")/.." && pwd)
-disk=${TANDEM_BIN:-$here/../build/debug/bin}/tandem-disk
-export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C MTOOLS_SKIP_CHECK=1
-[ "$(id -u)" = 0 ] || { echo '1..0 # SKIP not root'; exit 0; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-disk-XXXXXX") || exit 1
-loop=
-detach() { [ -z "$loop" ] || { swapoff "$loop"p* 2>/dev/null; umount -q "$work/mnt"; partx -d "$loop"; losetup -d "$loop"; } 2>/dev/null; loop=; }
-trap 'detach; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-attach() { loop=$(losetup -f --show "$@") || { echo '1..0 # SKIP no loop devices'; exit 0; }; }
+. "$(dirname "$0")/../cli/tap.sh"
+. "$root/tests/cli/disk.sh"
+[ "$(id -u)" = 0 ] || skip_all 'not root'
+trap 'detach; rm -rf "$dir"' EXIT
+create() { tandem-disk create -o "$loop" --config layout.conf "$@"; }
 
-n=0
-ok() { # ok NAME: the result of the command before
-	local r=$?
-	n=$((n + 1))
-	[ $r = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' out err 2>/dev/null
-}
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-run() { local want=$1 got; shift; "$@" >out 2>err </dev/null; got=$?; [ $got = "$want" ] || { echo "exit code $got, not $want: $*" >>err; return 1; }; }
-says() { grep -qF -- "$1" err || { echo "not said: $1" >>err; return 1; }; }
-create() { "$disk" create -o "$loop" --config layout.conf "$@"; }
-
-cat >layout.conf <<'X'
-[partition.esp]
-type=esp
-size=40M
-[partition.tandem-state]
-type=state
-size=32M
-[partition.root-a]
-type=root
-size=16M
-[partition.root-b]
-type=root
-size=16M
-[partition.data]
-type=data
-size=rest
-label=data
-X
+layout 16M >layout.conf
 seq 1 300000 >boot.efi
 { seq 1 1000; } >root.raw
 truncate -s 5000001 root.raw
@@ -61,42 +26,42 @@ for sector in 512 4096; do
 	ok "sectors of $sector: sfdisk finds no fault"
 	run 0 fsck.vfat -n "${loop}p1" && run 0 e2fsck -fn "${loop}p5"
 	ok "sectors of $sector: the filesystems are clean"
-	head -c "$(stat -c %s root.raw)" "${loop}p3" | cmp - root.raw 2>err && mcopy -i "${loop}p1" ::/EFI/BOOT/BOOTX64.EFI - | cmp - boot.efi 2>>err
+	head -c "$(stat -c %s root.raw)" "${loop}p3" | cmp - root.raw 2>"$err" && mcopy -i "${loop}p1" ::/EFI/BOOT/BOOTX64.EFI - | cmp - boot.efi 2>>"$err"
 	ok "sectors of $sector: the contents are there, holes too"
 	[ -z "$(tail -c +131073 "${loop}p2" | tr -d '\0' | head -c 1)" ]
 	ok "sectors of $sector: the state partition is zero behind its records"
-	run 0 "$disk" inspect "$loop" --json && grep -q "\"device\": \"${loop}p5\"" out && grep -q '"committed": "a"' out
+	run 0 tandem-disk inspect "$loop" --json && grep -q "\"device\": \"${loop}p5\"" "$out" && grep -q '"committed": "a"' "$out"
 	ok "sectors of $sector: inspect names the nodes and the committed slot"
-	run 0 "$disk" inspect disk.img --json && grep -q "\"sector_bytes\": $sector" out && grep -q '"kind": "loop"' out
+	run 0 tandem-disk inspect disk.img --json && grep -q "\"sector_bytes\": $sector" "$out" && grep -q '"kind": "loop"' "$out"
 	ok "sectors of $sector: the file behind it shows the same table"
 	detach
 done
 
 tr '\0' '\252' </dev/zero | head -c 160M >disk.img
 attach disk.img
-run 0 create && run 3 create && says 'is not empty; it holds: partition table of type gpt with esp' && run 0 create --force
+run 0 create && run 3 create && said 'is not empty; it holds: partition table of type gpt with esp' && run 0 create --force
 ok 'a second create is refused, and done with --force'
-run 2 "$disk" create -o "${loop}p1" --config layout.conf && says "is a partition; the disk is $loop"
+run 2 tandem-disk create -o "${loop}p1" --config layout.conf && said "is a partition; the disk is $loop"
 ok 'a partition is refused'
-run 2 create --force --size 1G && says '--size is for image files'
+run 2 create --force --size 1G && said '--size is for image files'
 ok '--size for a device is refused'
-blockdev --setro "$loop" && run 1 create --force && says 'is read-only'
+blockdev --setro "$loop" && run 1 create --force && said 'is read-only'
 ok 'a read-only device is refused'
 blockdev --setrw "$loop"
-run 3 "$disk" create -o disk.img --config layout.conf --size 200M --force && says 'is behind the loop device'
+run 3 tandem-disk create -o disk.img --config layout.conf --size 200M --force && said 'is behind the loop device'
 ok 'an image behind a loop device is refused, even with --force'
 mke2fs -q -t ext4 "${loop}p4" && mkdir -p mnt && mount "${loop}p4" mnt
 if mountpoint -q mnt; then
-	run 3 create --force && says "is in use: ${loop#/dev/}p4 is mounted on $work/mnt" && says '--force does not help'
+	run 3 create --force && said "is in use: ${loop#/dev/}p4 is mounted on $dir/mnt" && said '--force does not help'
 	ok 'a disk with a mounted partition is refused, even with --force'
-	run 0 "$disk" inspect "$loop" && grep -q "${loop}p4: mounted on $work/mnt" out
+	run 0 tandem-disk inspect "$loop" && grep -q "${loop}p4: mounted on $dir/mnt" "$out"
 	ok 'inspect shows the mount'
 	umount mnt
 	# A mount that only another namespace sees.
 	unshare -m bash -c 'mount "$0" mnt && : >mounted && exec sleep 300' "${loop}p4" &
 	holder=$!
 	while [ ! -e mounted ] && kill -0 $holder; do sleep 0.05; done
-	run 3 create --force && says 'in use by another part of the system'
+	run 3 create --force && said 'in use by another part of the system'
 	ok 'a mount in another namespace is refused'
 	kill $holder && wait $holder 2>/dev/null
 else
@@ -104,18 +69,18 @@ else
 fi
 mkswap -q "${loop}p3" 2>/dev/null
 if swapon "${loop}p3" 2>/dev/null; then
-	run 3 create --force && says "${loop#/dev/}p3 is used as swap"
+	run 3 create --force && said "${loop#/dev/}p3 is used as swap"
 	ok 'swap is refused'
 	swapoff "${loop}p3"
 else
 	skip 'swap is refused' 'no swap here'
 fi
 inner=$(losetup -f --show "${loop}p3")
-run 3 create --force && says "${loop#/dev/}p3 is behind the loop device ${inner#/dev/}"
+run 3 create --force && said "${loop#/dev/}p3 is behind the loop device ${inner#/dev/}"
 ok 'a partition behind a loop device is refused'
 losetup -d "$inner"
 exec 9<"$loop" && flock 9
-run 3 create --force && says 'another program is working on it'
+run 3 create --force && said 'another program is working on it'
 ok 'a disk that another program has locked is refused'
 exec 9<&-
 
@@ -127,7 +92,7 @@ took=$((($(date +%s%N) - began) / 1000000))
 old=0 none=0 whole=0 bad=0
 for i in $(seq 1 ${TANDEM_KILLS:-24}); do
 	create --force --put root-a=big.raw --put root-b=big.raw --slot a=old >/dev/null 2>&1
-	"$disk" create -o "$loop" --config layout.conf --force --put root-a=big.raw --put root-b=big.raw --slot b=new >/dev/null 2>&1 </dev/null &
+	tandem-disk create -o "$loop" --config layout.conf --force --put root-a=big.raw --put root-b=big.raw --slot b=new >/dev/null 2>&1 </dev/null &
 	pid=$!
 	at=$((took * i * i / 576)) # closer together at the beginning, where the old table goes
 	sleep "$(printf '%d.%03d' $((at / 1000)) $((at % 1000)))"
@@ -135,11 +100,11 @@ for i in $(seq 1 ${TANDEM_KILLS:-24}); do
 	wait $pid 2>/dev/null
 	# A program that it started may live on for a moment; it keeps the lock.
 	flock -w 120 "$loop" true
-	if ! "$disk" inspect "$loop" >out 2>err; then
-		grep -q 'no GUID partition table; there is: nothing known' err && none=$((none + 1)) || bad=$((bad + 1))
-	elif grep -q 'slot a: good, version old, committed' out; then
+	if ! tandem-disk inspect "$loop" >"$out" 2>"$err"; then
+		grep -q 'no GUID partition table; there is: nothing known' "$err" && none=$((none + 1)) || bad=$((bad + 1))
+	elif grep -q 'slot a: good, version old, committed' "$out"; then
 		old=$((old + 1))
-	elif grep -q 'slot b: good, version new, committed' out && cmp -s <(dd if="$loop" bs=1M skip=89 count=16 status=none) big.raw &&
+	elif grep -q 'slot b: good, version new, committed' "$out" && cmp -s <(dd if="$loop" bs=1M skip=89 count=16 status=none) big.raw &&
 		dd if="$loop" bs=1M skip=105 count=54 status=none >data.fs && e2fsck -fn data.fs >/dev/null 2>&1; then
 		whole=$((whole + 1))
 	else
@@ -156,15 +121,15 @@ ok 'and it can be made again'
 # grow, on a disk that has grown under us; mounted where this kernel mounts it.
 run 0 create --force --slot a=1
 truncate -s 260M disk.img && losetup -c "$loop"
-run 0 "$disk" grow "$loop" && [ "$(cat "/sys/class/block/${loop#/dev/}p5/size")" = $((154 * 2048)) ] && run 0 e2fsck -fn "${loop}p5" && run 0 sfdisk --verify "$loop"
+run 0 tandem-disk grow "$loop" && [ "$(cat "/sys/class/block/${loop#/dev/}p5/size")" = $((154 * 2048)) ] && run 0 e2fsck -fn "${loop}p5" && run 0 sfdisk --verify "$loop"
 ok 'grow: partition and filesystem reach to the end'
-run 4 "$disk" grow "$loop"
+run 4 tandem-disk grow "$loop"
 ok 'grow: a second time there is nothing to do'
 mke2fs -q -F -t ext4 "${loop}p5" && mount "${loop}p5" mnt 2>/dev/null
 if mountpoint -q mnt; then
 	truncate -s 300M disk.img && losetup -c "$loop"
-	run 0 "$disk" grow "$loop"
-	if grep -q 'Permission denied to resize' err; then # root without CAP_SYS_RESOURCE
+	run 0 tandem-disk grow "$loop"
+	if grep -q 'Permission denied to resize' "$err"; then # root without CAP_SYS_RESOURCE
 		skip 'grow: while it is mounted' 'not allowed here'
 	else
 		[ "$(df -BM --output=size mnt | tail -1 | tr -dc 0-9)" -gt 160 ] && umount mnt && run 0 e2fsck -fn "${loop}p5"
@@ -173,4 +138,4 @@ if mountpoint -q mnt; then
 else
 	skip 'grow: while it is mounted' 'cannot mount here'
 fi
-echo "1..$n"
+finish

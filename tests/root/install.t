@@ -4,12 +4,9 @@
 # whose slot is the root file system of a mount namespace of its own. mode=chooser, so that neither vfat nor firmware is
 # needed; the VM tests do the rest. As root only.
 . "$(dirname "$0")/../cli/tap.sh"
-export PATH=$PATH:/usr/sbin:/sbin
-plan_skip() { echo "1..0 # SKIP $1"; exit 0; }
-[ "$(id -u)" = 0 ] || plan_skip 'not root'
-for tool in losetup partx unshare mke2fs; do command -v $tool >/dev/null || plan_skip "no $tool"; done
-loop=
-detach() { [ -z "$loop" ] || { partx -d "$loop"; losetup -d "$loop"; } 2>/dev/null; }
+. "$root/tests/cli/disk.sh"
+[ "$(id -u)" = 0 ] || skip_all 'not root'
+for tool in losetup partx unshare mke2fs; do command -v $tool >/dev/null || skip_all "no $tool"; done
 pid=
 trap '[ -z "$pid" ] || kill -KILL $pid; detach; rm -rf "$dir"' EXIT
 
@@ -18,27 +15,11 @@ for link in bin sbin lib lib64; do [ ! -L /$link ] || ln -s "$(readlink /$link)"
 tandem key generate -o k --no-password >/dev/null && cp k.pub tree/etc/tandem/trust.d/
 printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=chooser\nattempts=2\n' >tree/etc/tandem/system.conf
 mke2fs -q -t ext4 -d tree a.img 8M >/dev/null 2>&1
-cat >layout.conf <<'X'
-[partition.esp]
-type=esp
-size=40M
-[partition.tandem-state]
-type=state
-size=32M
-[partition.root-a]
-type=root
-size=80M
-[partition.root-b]
-type=root
-size=80M
-[partition.data]
-type=data
-size=rest
-X
+layout 80M >layout.conf
 tandem-disk create --progress none -o disk.img --size 250M --config layout.conf --put root-a=a.img --slot a=1.0.0 >/dev/null
-loop=$(losetup -f --show disk.img) || plan_skip 'no loop devices'
+attach disk.img
 [ -b "${loop}p4" ] || partx -a "$loop" 2>/dev/null
-[ -b "${loop}p4" ] || plan_skip 'no partitions on loop devices'
+[ -b "${loop}p4" ] || skip_all 'no partitions on loop devices'
 
 # bundle NAME VERSION EPOCH: a root image whose content depends on the version
 bundle() {

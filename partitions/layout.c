@@ -285,7 +285,9 @@ static int check_part(const struct layout *l, const struct layout_part *p, struc
 }
 
 /* The state partition and the ESP are what everything else is found by: exactly one of each. */
-static int check_special(const struct layout *l, const char *type, const char *name, struct why *w)
+/* The one partition of a type that there has to be once. */
+static int find_special(const struct layout *l, const char *type, const char *name, const struct layout_part **ret,
+			struct why *w)
 {
 	const struct layout_part *p = layout_find_type(l, type);
 
@@ -294,38 +296,52 @@ static int check_special(const struct layout *l, const char *type, const char *n
 	for (const struct layout_part *q = p + 1; q < l->part + l->n; q++)
 		if (guid_equal(q->type, type))
 			return misuse(w, -EBADMSG, "two partitions of type=%s: '%s' and '%s'", name, p->name, q->name);
+	*ret = p;
+	return 0;
+}
+
+static int check_esp(const struct layout *l, struct why *w)
+{
+	const struct layout_part *p;
+	int r = find_special(l, LAYOUT_TYPE_ESP, "esp", &p, w);
+
+	if (r)
+		return r;
+	return p->fs == LAYOUT_FS_EXT4
+		       ? misuse(w, -EBADMSG, "partition '%s': firmware reads an ESP only as vfat", p->name)
+		       : 0;
+}
+
+static int check_state(const struct layout *l, struct why *w)
+{
+	const struct layout_part *p;
+	int r = find_special(l, LAYOUT_TYPE_STATE, "state", &p, w);
+
+	if (r)
+		return r;
+	if (p->fs != LAYOUT_FS_NONE || p->size.kind != LAYOUT_BYTES || p->size.amount < LAYOUT_STATE_BYTES)
+		return misuse(w, -EBADMSG,
+			      "partition '%s': a state partition has filesystem=none and a fixed size of %llu "
+			      "MiB or more",
+			      p->name, LAYOUT_STATE_BYTES >> 20);
 	return 0;
 }
 
 static int check_all(struct builder *b, struct why *w)
 {
 	struct layout *l = &b->l;
-	const struct layout_part *p;
 	int r = 0;
 
-	for (size_t i = 0; i < l->n; i++) {
+	for (size_t i = 0; i < l->n && !r; i++) {
 		if (!b->fs_given[i])
 			default_fs(&l->part[i]);
 		r = check_part(l, &l->part[i], w);
-		if (r)
-			return r;
 	}
-	r = check_special(l, LAYOUT_TYPE_ESP, "esp", w);
-	r = r ? r : check_special(l, LAYOUT_TYPE_STATE, "state", w);
-	if (r)
-		return r;
-	p = layout_find_type(l, LAYOUT_TYPE_ESP);
-	if (p->fs == LAYOUT_FS_EXT4)
-		return misuse(w, -EBADMSG, "partition '%s': firmware reads an ESP only as vfat", p->name);
-	p = layout_find_type(l, LAYOUT_TYPE_STATE);
-	if (p->fs != LAYOUT_FS_NONE || p->size.kind != LAYOUT_BYTES || p->size.amount < LAYOUT_STATE_BYTES)
-		return misuse(w, -EBADMSG,
-			      "partition '%s': a state partition has filesystem=none and a fixed size of %llu "
-			      "MiB or more",
-			      p->name, LAYOUT_STATE_BYTES >> 20);
-	if (layout_enough(l, 0, 512) == 0)
-		return misuse(w, -EBADMSG, "no disk is large enough for these sizes and shares");
-	return 0;
+	r = r ? r : check_esp(l, w);
+	r = r ? r : check_state(l, w);
+	if (!r && layout_enough(l, 0, 512) == 0)
+		r = misuse(w, -EBADMSG, "no disk is large enough for these sizes and shares");
+	return r;
 }
 
 int layout_parse(struct bytes text, const char *name, struct layout *ret, struct why *w)

@@ -11,13 +11,14 @@
 
 #include <cmocka.h>
 
-/* cmocka's fail() would hide ours (base/why.h); fail_msg() does without it. */
+/* cmocka's fail() would hide ours (base/why.h); fail_msg() does without it, and says that _fail() does not return. */
 #undef fail
 #undef fail_msg
 #define fail_msg(msg, ...)                                                                                             \
 	do {                                                                                                           \
 		print_error("ERROR: " msg "\n", ##__VA_ARGS__);                                                        \
 		_fail(__FILE__, __LINE__);                                                                             \
+		__builtin_unreachable();                                                                               \
 	} while (0)
 
 /* cmocka 1.1.5 prints a skipped test as "not ok", which TAP readers count as failed. In test functions only. */

@@ -1,5 +1,7 @@
 #include "tests/crash/life.h"
 
+#include <assert.h>
+
 #define BOOTS_MAX 24u
 #define UKI_BYTES 4u
 
@@ -255,6 +257,7 @@ static bool operate(struct life *l, struct opened *o, enum slot running)
 {
 	uint8_t id[16];
 
+	assert(running == SLOT_A || running == SLOT_B);
 	if (sequence_settle(&o->m, running, NULL, NULL))
 		return false;
 	if (settled(l, &o->m.rec, running))

@@ -35,6 +35,16 @@ static struct var *find(struct fake *f, const char *name)
 	return NULL;
 }
 
+/* One that has to be there. */
+static const struct var *var_of(struct fake *f, const char *name)
+{
+	const struct var *v = find(f, name);
+
+	if (!v)
+		fail_msg("%s is not set", name);
+	return v;
+}
+
 static int fake_get(struct efi_store *s, const char *name, uint8_t *data, size_t *n, struct why *w)
 {
 	const struct var *v = find((struct fake *)s, name);
@@ -211,9 +221,8 @@ static struct bootrec record(enum boot_phase phase, enum slot committed, enum sl
 
 static void assert_order(struct fake *f, const uint16_t *want, size_t n)
 {
-	const struct var *v = find(f, "BootOrder");
+	const struct var *v = var_of(f, "BootOrder");
 
-	assert_non_null(v);
 	assert_int_equal(v->n, 2 * n);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(v->data[2 * i] | v->data[2 * i + 1] << 8, want[i]);
@@ -246,7 +255,7 @@ static void empty_store_is_filled_once(void **state)
 	ensures(f, SLOT_NONE, " Boot0000 Boot0001 BootOrder");
 	ASSERT_ORDER(f, 0, 1);
 	ensures(f, SLOT_B, " BootNext");
-	assert_memory_equal(find(f, "BootNext")->data, "\1\0", 2);
+	assert_memory_equal(var_of(f, "BootNext")->data, "\1\0", 2);
 	ensures(f, SLOT_NONE, " -BootNext");
 	assert_null(find(f, "BootNext"));
 	fake_free(f);
@@ -349,8 +358,8 @@ static void order_of_256_others_is_kept_and_one_more_refused(void **state)
 		order[i] = (uint16_t)(0x100 + i);
 	put_numbers(f, "BootOrder", order, EFI_ORDER_MAX);
 	ensures(f, SLOT_NONE, " Boot0000 Boot0001 BootOrder");
-	assert_int_equal(find(f, "BootOrder")->n, 2 * EFI_ORDER_ROOM);
-	assert_memory_equal(find(f, "BootOrder")->data, "\0\0\1\0\0\1\1\1", 8);
+	assert_int_equal(var_of(f, "BootOrder")->n, 2 * EFI_ORDER_ROOM);
+	assert_memory_equal(var_of(f, "BootOrder")->data, "\0\0\1\0\0\1\1\1", 8);
 
 	for (size_t n = EFI_ORDER_MAX + 1; n <= ARRAY_SIZE(order); n++) {
 		put_numbers(f, "BootOrder", order, n);
@@ -394,7 +403,7 @@ static void new_numbers_are_ones_that_nothing_uses_or_names(void **state)
 	NUMBER(f, "BootCurrent", 4); /* or be taken for the one that was started */
 	ensures(f, SLOT_NONE, " Boot0005 Boot0006 BootOrder");
 	ASSERT_ORDER(f, 5, 6, 0, 1);
-	assert_memory_equal(find(f, "BootNext")->data, "\3\0", 2);
+	assert_memory_equal(var_of(f, "BootNext")->data, "\3\0", 2);
 	fake_free(f);
 }
 
@@ -407,9 +416,9 @@ static void boot_next_of_others_is_left_unless_ours_is_wanted(void **state)
 	ensures(f, SLOT_NONE, " Boot0000 Boot0001 BootOrder");
 	NUMBER(f, "BootNext", 9);
 	ensures(f, SLOT_NONE, "");
-	assert_memory_equal(find(f, "BootNext")->data, "\x09\0", 2);
+	assert_memory_equal(var_of(f, "BootNext")->data, "\x09\0", 2);
 	ensures(f, SLOT_B, " BootNext");
-	assert_memory_equal(find(f, "BootNext")->data, "\1\0", 2);
+	assert_memory_equal(var_of(f, "BootNext")->data, "\1\0", 2);
 	put(f, "BootNext", "\1\0\0", 3); /* malformed */
 	ensures(f, SLOT_B, " BootNext");
 	NUMBER(f, "BootNext", 0);
@@ -470,8 +479,8 @@ static void altered_entry_is_mended_under_its_number(void **state)
 		put_entry(f, 3, &want[SLOT_B]);
 		ORDER(f, 7, 3);
 		ensures(f, SLOT_NONE, " Boot0007");
-		assert_int_equal(find(f, "Boot0007")->n, want[SLOT_A].n);
-		assert_memory_equal(find(f, "Boot0007")->data, want[SLOT_A].data, want[SLOT_A].n);
+		assert_int_equal(var_of(f, "Boot0007")->n, want[SLOT_A].n);
+		assert_memory_equal(var_of(f, "Boot0007")->data, want[SLOT_A].data, want[SLOT_A].n);
 		ASSERT_ORDER(f, 7, 3);
 		put_entry(f, 5, &o); /* beside the exact one it is of no interest, before it or behind it */
 		put_entry(f, 9, &o);

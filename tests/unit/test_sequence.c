@@ -177,7 +177,7 @@ static const char *content(const char *path)
 
 static void put_file(const char *path, const char *text)
 {
-	(void)snprintf(find_file(path), 64, "%s=%s", path, text);
+	assert_in_range(snprintf(find_file(path), 64, "%s=%s", path, text), 1, 63);
 }
 
 static int esp_create_op(struct esp *e, const char *path, int *ret, struct why *w)

@@ -83,7 +83,6 @@ int dropin_link(const struct tree *t, const char *path, const char *target, bool
 int dropin_drop(const struct tree *t, const char *path, bool *ret_changed, struct why *w)
 {
 	const struct tree_path full = full_path(t, path);
-	struct tree_path folder = full;
 	AUTO_FREE char *text = NULL;
 	int r = dropin_text(t, path, &text, w);
 
@@ -91,7 +90,13 @@ int dropin_drop(const struct tree *t, const char *path, bool *ret_changed, struc
 		return r == -ENOENT ? 0 : r;
 	if (unlink(full.s))
 		return fail_errno(w, "%s: cannot be removed", full.s);
-	(void)rmdir(dirname(folder.s)); /* fails while there is more in it */
 	*ret_changed = true;
 	return 0;
+}
+
+void dropin_drop_folder(const struct tree *t, const char *path)
+{
+	struct tree_path folder = full_path(t, path);
+
+	(void)rmdir(dirname(folder.s)); /* fails while something is in it */
 }

@@ -21,10 +21,9 @@ MUST_USE int dropin_put(const struct tree *t, const char *path, const char *text
 MUST_USE int dropin_link(const struct tree *t, const char *path, const char *target, bool *ret_changed, struct why *w);
 /** The text behind the mark, freed by the caller. Returns 0; -ENOENT, without a reason, when there is none of ours. */
 MUST_USE int dropin_text(const struct tree *t, const char *path, char **ret, struct why *w);
-/**
- * Remove it if it is ours, then its folder if that is empty. What is not there or not ours is fine. A symlink is whose its
- * target is, and goes before that.
- */
+/** Remove it if it is ours. What is not there or not ours is fine. A symlink is whose its target is, and goes before that. */
 MUST_USE int dropin_drop(const struct tree *t, const char *path, bool *ret_changed, struct why *w);
+/** Remove the folder of `path` if nothing is in it. */
+void dropin_drop_folder(const struct tree *t, const char *path);
 
 #endif

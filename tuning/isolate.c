@@ -303,9 +303,14 @@ static char *dropin_of(const struct isolate *i, const char *unit, const char *cp
 
 static int drop_in(const struct isolate *i, const char *folder, const char *unit, bool *ret_changed, struct why *w)
 {
-	int r = dropin_drop(i->t, dropin_path(folder, unit, DROPIN_TOO).s, ret_changed, w);
+	bool changed = false;
+	int r = dropin_drop(i->t, dropin_path(folder, unit, DROPIN_TOO).s, &changed, w);
 
-	return r ? r : dropin_drop(i->t, dropin_path(folder, unit, DROPIN).s, ret_changed, w);
+	r = r ? r : dropin_drop(i->t, dropin_path(folder, unit, DROPIN).s, &changed, w);
+	if (changed)
+		dropin_drop_folder(i->t, dropin_path(folder, unit, DROPIN).s);
+	*ret_changed = *ret_changed || changed;
+	return r;
 }
 
 int isolate_drop(const struct isolate *i, const char *unit, bool *ret_changed, struct why *w)

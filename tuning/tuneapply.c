@@ -195,6 +195,7 @@ static int judge(struct run *run, const struct tune_action *a, struct tune_resul
 	bool changed = false;
 	int r = do_action(run, a, &changed, &cause);
 
+	changed = changed && !r;
 	run->report->changed = run->report->changed || changed;
 	res->outcome = r && a->required                                                        ? TUNE_FAILED
 		       : r                                                                     ? TUNE_WARN

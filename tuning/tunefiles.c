@@ -200,5 +200,7 @@ int tunefile_drop(const struct tree *t, const char *product, bool *ret_changed, 
 	int r = dropin_drop(t, sysctl_in("etc", product).s, ret_changed, w);
 
 	r = r ? r : dropin_drop(t, sysctl_in("run", product).s, ret_changed, w);
-	return r ? r : dropin_drop(t, irqbalance_path(product).s, ret_changed, w);
+	r = r ? r : dropin_drop(t, irqbalance_path(product).s, ret_changed, w);
+	dropin_drop_folder(t, irqbalance_path(product).s);
+	return r;
 }

@@ -85,6 +85,17 @@ static int put_back_irq(const struct tune_job *j, const char *name, const struct
 	return r == -EPERM ? 0 : r; /* the kernel's own: it is where it was */
 }
 
+/* One that could not be changed is not written: that would fail again. */
+static int put_back_sysctl(const struct tune_job *j, const struct undo_line *line, struct why *w)
+{
+	char now[SYSCTL_VALUE];
+	int r = sysctl_read(j->tree, line->name, now, w);
+
+	if (r == 0 && !sysctl_same(now, line->value))
+		r = sysctl_write(j->tree, line->name, line->value, w);
+	return r == -ENOENT ? 0 : r; /* its module is gone */
+}
+
 static int put_back(const struct tune_job *j, const struct isolate *i, const struct undo_line *line, struct why *w)
 {
 	AUTO_CPUSET cpus = { 0 };
@@ -92,10 +103,8 @@ static int put_back(const struct tune_job *j, const struct isolate *i, const str
 
 	if (strcmp(line->kind, "cpus") == 0)
 		return 0; /* for tune_facts() */
-	if (strcmp(line->kind, "sysctl") == 0) {
-		r = sysctl_write(j->tree, line->name, line->value, w);
-		return r == -ENOENT ? 0 : r; /* its module is gone */
-	}
+	if (strcmp(line->kind, "sysctl") == 0)
+		return put_back_sysctl(j, line, w);
 	r = cpuset_parse(line->value, &cpus, w);
 	if (r)
 		return r;

@@ -94,14 +94,16 @@ static void file_of_somebody_else_is_left_alone(void **state)
 	assert_int_equal(access(in_root("x.d/theirs.conf"), F_OK), 0);
 }
 
-static void removed_file_takes_its_empty_folder_along(void **state)
+static void folder_goes_only_when_it_is_empty(void **state)
 {
 	(void)state;
 	IGNORE(put("x.d/one.conf", "a=1\n"));
 	IGNORE(put("x.d/two.conf", "a=1\n"));
 	assert_true(drop("x.d/one.conf"));
+	dropin_drop_folder(&tree, "x.d/one.conf");
 	assert_int_equal(access(in_root("x.d"), F_OK), 0);
 	assert_true(drop("x.d/two.conf"));
+	dropin_drop_folder(&tree, "x.d/two.conf");
 	assert_int_not_equal(access(in_root("x.d"), F_OK), 0);
 	assert_false(drop("x.d/two.conf"));
 }
@@ -144,7 +146,7 @@ int main(void)
 		T(written_file_starts_with_the_mark),
 		T(same_text_again_changes_nothing),
 		T(file_of_somebody_else_is_left_alone),
-		T(removed_file_takes_its_empty_folder_along),
+		T(folder_goes_only_when_it_is_empty),
 		T(link_is_made_once_and_removed_before_its_target),
 		T(link_to_nothing_is_not_removed),
 	};

@@ -1,0 +1,83 @@
+#include "tuning/session.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "base/io.h"
+
+void session_free(struct session **s)
+{
+	if (!*s)
+		return;
+	tree_close(&(*s)->tree);
+	auto_close(&(*s)->lock);
+	undolog_free(&(*s)->kept);
+	facts_free(&(*s)->facts);
+	tune_input_free(&(*s)->in);
+	tuneplan_free(&(*s)->plan);
+	free(*s);
+	*s = NULL;
+}
+
+static int lock(struct session *s, struct why *w)
+{
+	const struct tree_path folder = tree_path("/run/%s", s->product);
+	int r = dir_make(folder.s, 0755, w);
+
+	if (r)
+		return r;
+	s->lock = open(folder.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock < 0 || flock(s->lock, LOCK_EX))
+		return fail_errno(w, "%s: lock", folder.s);
+	return 0;
+}
+
+int session_begin(bool alone, struct session **ret, struct why *w)
+{
+	AUTO_SESSION *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return fail(w, -ENOMEM, "out of memory");
+	s->tree.fd = s->lock = -1;
+	r = tuneconf_product(SESSION_SYSTEM, s->product, w);
+	r = r ? r : tree_open(NULL, &s->tree, w);
+	r = r || !alone ? r : lock(s, w);
+	if (!r)
+		*ret = MOVE(s);
+	return r;
+}
+
+int session_policy(struct session *s, const char *config, struct why *w)
+{
+	struct why cause = { 0 };
+	int r = tuneconf_read(config ? config : TUNECONF_FILE, &s->conf, &cause);
+
+	if (r == -ENOENT && !config) {
+		tuneconf_defaults(&s->conf);
+	} else if (r) {
+		*w = cause;
+		return r;
+	}
+	return tune_undo_read(&s->tree, s->product, &s->kept, w);
+}
+
+int session_plan(struct session *s, struct why *w)
+{
+	int r = tune_facts(&s->tree, &s->kept, &s->facts, w);
+
+	r = r ? r : tune_look(&s->tree, &swap_kernel, &s->facts, &s->conf, s->product, &s->in, w);
+	return r ? r : tuneplan_make(&s->facts, &s->conf, &s->in, s->product, &s->plan, w);
+}
+
+struct tune_job session_job(struct session *s)
+{
+	return (struct tune_job){ .tree = &s->tree,
+				  .ops = &swap_kernel,
+				  .facts = &s->facts,
+				  .conf = &s->conf,
+				  .plan = &s->plan,
+				  .product = s->product,
+				  .kept = &s->kept };
+}

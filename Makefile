@@ -22,7 +22,7 @@ BENCHES :=
 MAN :=
 include $(DIRS:%=%/module.mk)
 
-PKGS := blkid mount fdisk efivar libsodium libzstd inih libarchive libcurl
+PKGS := blkid mount fdisk efivar libsodium libzstd inih libarchive libcurl jansson
 CC.fuzz := clang
 CC := $(if $(filter default,$(origin CC)),$(or $(CC.$(V)),gcc),$(CC))
 
@@ -43,7 +43,8 @@ OPT.fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,un
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
 ALL_CPPFLAGS := -I. -include base/banned.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTANDEM_VERSION='"$(VERSION)"' \
 	-DTANDEM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) $(CPPFLAGS)
-ALL_CFLAGS := -std=gnu11 -fPIE -pthread $(WARN) $(OPT.$(V)) $(CFLAGS)
+# Hidden: libjansson has functions named as those of base/json.h, and would call ours.
+ALL_CFLAGS := -std=gnu11 -fPIE -fvisibility=hidden -pthread $(WARN) $(OPT.$(V)) $(CFLAGS)
 ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT.$(V)) $(LDFLAGS)
 LDLIBS := $(shell pkg-config --libs $(PKGS))
 

@@ -10,9 +10,15 @@
 	{                                                                                                              \
 		.name = "root", .arg = "DIR", .help = "below DIR instead of /", .value = &(p).root                     \
 	}
+/* And of those that look at results. */
+#define STATE_OPT(p)                                                                                                   \
+	{                                                                                                              \
+		.name = "state", .arg = "DIR", .help = "instead of " HANDOVER_FOLDER, .value = &(p).state              \
+	}
 
 int cmd_list(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
 
 #endif

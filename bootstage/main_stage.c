@@ -7,8 +7,10 @@
 
 static const struct verb verbs[] = {
 	{ "list", "[--json] [--stages DIR] [--root DIR]", "list the stages of all phases in their order", cmd_list },
-	{ "run", "PHASE [--json] [--no-reboot]", "run a phase of this boot; 'post' ends in its verdict", cmd_run },
-	{ "status", "[--json]", "how this boot was decided, and its verdict", cmd_status },
+	{ "run", "PHASE [--json]", "run a phase of this boot; 'post' ends in its verdict", cmd_run },
+	{ "status", "[--json]", "how this boot was decided, its stages and its verdict", cmd_status },
+	{ "wait", "NAME [--timeout SECONDS]", "wait for a stage's result; fail unless what needs it may start",
+	  cmd_wait },
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,7 @@
 #include "bootstage/stageplaces.h"
 
+#include "partitions/handover.h"
+
 static int join(const char *front, const char *back, char ret[PATH_MAX], struct why *w)
 {
 	if (snprintf(ret, PATH_MAX, "%s%s", front, back) >= PATH_MAX)

@@ -8,7 +8,6 @@
 #include <limits.h>
 
 #include "bootstage/stageorder.h"
-#include "partitions/handover.h"
 
 struct stageplaces {
 	const char *root;   /* in front of the usual places below; NULL: none */

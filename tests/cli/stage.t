@@ -16,7 +16,7 @@ says "unknown verb 'judge'"
 exits 2 'so is a misspelt one' tandem-stage statsu
 says "did you mean 'status'?"
 
-for verb in list run status; do
+for verb in list run status wait; do
 	exits 0 "$verb explains itself" tandem-stage $verb --help
 	prints "usage: tandem-stage $verb "
 	exits 2 "$verb refuses an unknown option" tandem-stage $verb --no-such-option
@@ -25,7 +25,7 @@ done
 exits 2 'run wants a phase' tandem-stage run
 says 'something is missing'
 exits 2 'one of those that there are' tandem-stage run pre
-says "unknown phase 'pre'; there is: post"
+says "unknown phase 'pre'; there are: initramfs, early, post, committed"
 exits 2 'and only one' tandem-stage run post post
 says 'too many words: post'
 exits 2 'a config is named' tandem-stage run post --config
@@ -56,6 +56,7 @@ exits 4 'as JSON' alone tandem-stage status --json
 golden 'too' <<'TEXT'
 {
   "boot": null,
+  "stages": [],
   "verdict": null
 }
 TEXT

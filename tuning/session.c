@@ -6,6 +6,8 @@
 
 #include "base/io.h"
 
+#define LOCK "/run/tandem/tune.lock"
+
 void session_free(struct session **s)
 {
 	if (!*s)
@@ -22,15 +24,12 @@ void session_free(struct session **s)
 
 static int lock(struct session *s, struct why *w)
 {
-	const struct tree_path folder = tree_path("/run/%s", s->product);
-	int r = dir_make(folder.s, 0755, w);
+	int r = dir_make("/run/tandem", 0755, w);
 
 	if (r)
 		return r;
-	s->lock = open(folder.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->lock < 0 || flock(s->lock, LOCK_EX))
-		return fail_errno(w, "%s: lock", folder.s);
-	return 0;
+	s->lock = open(LOCK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return s->lock < 0 || flock(s->lock, LOCK_EX) ? fail_errno(w, LOCK) : 0;
 }
 
 int session_begin(bool alone, struct session **ret, struct why *w)
@@ -60,7 +59,7 @@ int session_policy(struct session *s, const char *config, struct why *w)
 		*w = cause;
 		return r;
 	}
-	return tune_undo_read(&s->tree, s->product, &s->kept, w);
+	return tune_undo_read(&s->tree, &s->kept, w);
 }
 
 int session_plan(struct session *s, struct why *w)

@@ -18,8 +18,9 @@
 #include "tuning/procfs.h"
 #include "tuning/swaphdr.h"
 
-#define SWAPS_MAX  (1u << 20)
-#define ZERO_BYTES (1u << 20)
+#define SWAPS_MAX   (1u << 20)
+#define ZERO_BYTES  (1u << 20)
+#define SLACK_BYTES (1u << 20)
 
 /* --- the kernel --- */
 
@@ -75,8 +76,10 @@ static int list_active(const struct tree *t, struct swapfiles *all, struct why *
 	from = (struct lines){ .at = text };
 	while ((r = swaps_next(&from, &line, &cause)) > 0)
 		for (size_t i = 0; i < all->n; i++)
-			if (!line.deleted && strcmp(line.name, all->at[i].path) == 0)
+			if (!line.deleted && strcmp(line.name, all->at[i].path) == 0) {
 				all->at[i].active = true;
+				all->at[i].active_bytes = line.bytes;
+			}
 	return r ? tree_bad(t, "proc/swaps", w, "%s", cause.text) : 0;
 }
 
@@ -342,7 +345,8 @@ static int make(const struct swap_ops *ops, const char *full, const char *path, 
 	return r ? r : put_name(fd, folder, full, path, w);
 }
 
-static int is_active(const struct tree *t, const char *path, bool *ret, struct why *w)
+/* How much of it is in use as swap; 0 when it is off. */
+static int active_bytes(const struct tree *t, const char *path, uint64_t *ret, struct why *w)
 {
 	struct swapfiles one = { .n = 1 };
 	int r;
@@ -350,7 +354,7 @@ static int is_active(const struct tree *t, const char *path, bool *ret, struct w
 	(void)snprintf(one.at[0].path, sizeof(one.at[0].path), "%s", path);
 	r = list_active(t, &one, w);
 	if (!r)
-		*ret = one.at[0].active;
+		*ret = one.at[0].active_bytes;
 	return r;
 }
 
@@ -358,7 +362,7 @@ int swapfile_activate(const struct tree *t, const struct swap_ops *ops, const ch
 {
 	const struct tree_path full = full_path(t, path);
 	AUTO_FD fd = open(full.s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	bool active = false;
+	uint64_t active = 0;
 	struct stat st;
 	int r;
 
@@ -369,7 +373,7 @@ int swapfile_activate(const struct tree *t, const struct swap_ops *ops, const ch
 	r = ops->swapon(full.s, SWAP_FLAG_PREFER | SWAPFILE_PRIORITY << SWAP_FLAG_PRIO_SHIFT);
 	if (r && r != -EBUSY)
 		return fail(w, r, "%s: cannot be swapped to: %s", path, strerror(-r));
-	r = is_active(t, path, &active, w);
+	r = active_bytes(t, path, &active, w);
 	return r || active ? r : fail(w, -EIO, "%s: not in /proc/swaps after it was switched on", path);
 }
 
@@ -404,36 +408,18 @@ static int attempt(const struct tree *t, const struct swap_ops *ops, const char 
 	return r;
 }
 
-int swapfile_create(const struct tree *t, const struct swap_ops *ops, const char *path, uint64_t bytes, struct why *w)
-{
-	struct why cause = { 0 };
-	int r;
-
-	if (bytes == 0 || bytes % page_bytes() || bytes / page_bytes() > UINT32_MAX)
-		return fail(w, -EINVAL, "%s: no size for a swap file: %llu bytes", path, (unsigned long long)bytes);
-	r = clear_place(t, path, w);
-	if (r)
-		return r;
-	r = attempt(t, ops, path, bytes, false, &cause);
-	if (r == -EINVAL) /* blocks that were never written, on a kernel that asks for it */
-		r = attempt(t, ops, path, bytes, true, w);
-	else if (r)
-		r = why_next(w, fail(w, r, "%s", cause.text), "%s", cause.next);
-	return r;
-}
-
 int swapfile_remove(const struct tree *t, const struct swap_ops *ops, const char *path, struct why *w)
 {
 	const struct tree_path full = full_path(t, path);
 	struct swapfile there = { 0 };
-	bool active = false;
+	uint64_t active = 0;
 	int r = look_at(t, path, &there, w);
 
 	if (r)
 		return r;
 	if (!there.own)
 		return fail(w, -EPERM, "%s: not made by us, left alone", path);
-	r = is_active(t, path, &active, w);
+	r = active_bytes(t, path, &active, w);
 	if (!r && active) {
 		r = ops->swapoff(full.s);
 		r = r ? fail(w, r, "%s: cannot be switched off: %s", path, strerror(-r)) : 0;
@@ -441,4 +427,32 @@ int swapfile_remove(const struct tree *t, const struct swap_ops *ops, const char
 	if (!r && unlink(full.s))
 		r = fail_errno(w, "%s: cannot be removed", path);
 	return r;
+}
+
+/* With unwritten blocks, or else with zeros. */
+static int make_active(const struct tree *t, const struct swap_ops *ops, const char *path, uint64_t bytes,
+		       struct why *w)
+{
+	struct why cause = { 0 };
+	int r = attempt(t, ops, path, bytes, false, &cause);
+
+	if (r == -EINVAL) /* the kernel asks for blocks that were written */
+		return attempt(t, ops, path, bytes, true, w);
+	return r ? why_next(w, fail(w, r, "%s", cause.text), "%s", cause.next) : 0;
+}
+
+int swapfile_create(const struct tree *t, const struct swap_ops *ops, const char *path, uint64_t bytes, struct why *w)
+{
+	uint64_t got = 0;
+	int r;
+
+	if (bytes == 0 || bytes % page_bytes() || bytes / page_bytes() > UINT32_MAX / 2)
+		return fail(w, -EINVAL, "%s: no size for a swap file: %llu bytes", path, (unsigned long long)bytes);
+	r = clear_place(t, path, w);
+	r = r ? r : make_active(t, ops, path, bytes, w);
+	r = r ? r : active_bytes(t, path, &got, w);
+	if (r || got >= bytes)
+		return r;
+	r = swapfile_remove(t, ops, path, w);
+	return r ? r : make_active(t, ops, path, bytes + 2 * (bytes - got) + SLACK_BYTES, w);
 }

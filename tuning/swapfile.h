@@ -40,6 +40,7 @@ struct swapfile {
 	bool valid;               /* a swap area from end to end, without holes */
 	bool own;                 /* carries our label */
 	bool active;              /* in /proc/swaps */
+	uint64_t active_bytes;    /* as it says there */
 };
 
 struct swapfiles {
@@ -73,7 +74,8 @@ MUST_USE int swapfile_activate(const struct tree *t, const struct swap_ops *ops,
 
 /**
  * Make one and switch it on. Where the kernel refuses unwritten blocks, once more with zeros written (never on btrfs).
- * A damaged file of ours in its place is removed first.
+ * A damaged file of ours in its place is removed first. Where blocks are smaller than pages the kernel leaves some out; a
+ * longer file is made then, so that there is at least what was asked for.
  * @bytes  a multiple of the page size
  * Returns 0; -EEXIST when something else is in the place; -ENOSPC, -EOPNOTSUPP, -errno. No file is left on failure.
  */

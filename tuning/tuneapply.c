@@ -90,8 +90,8 @@ static int keep_excluded(const struct run *run, struct why *w)
 
 static int save_kept(const struct tune_job *j, struct why *w)
 {
-	const struct tree_path folder = tree_path("%s/run/%s", j->tree->name, j->product),
-			       path = tree_path("%s/%s", j->tree->name, tune_undo_path(j->product).s);
+	const struct tree_path folder = tree_path("%s/run/tandem", j->tree->name),
+			       path = tree_path("%s/" TUNE_UNDO, j->tree->name);
 	int r = dir_make(folder.s, 0755, w);
 
 	return r ? r : file_replace(AT_FDCWD, path.s, j->kept->text, strlen(j->kept->text), 0600, w);
@@ -261,8 +261,8 @@ static void note_irqbalance(struct run *run)
 
 		if (j->plan->actions[i].kind != TUNE_IRQ)
 			continue;
-		r = tunefile_irqbalance(j->tree, j->product, &j->facts->online, j->plan->actions[i].wanted, run->dry,
-					&changed, &cause);
+		r = tunefile_irqbalance(j->tree, j->product, j->facts, j->plan->actions[i].wanted, run->dry, &changed,
+					&cause);
 		run->units_change = run->units_change || changed;
 		note(run, "irqbalance", r, changed, &cause);
 	}

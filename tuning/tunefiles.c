@@ -177,8 +177,8 @@ static struct tree_path irqbalance_path(const char *product)
 	return tree_path("run/systemd/system/irqbalance.service.d/%s.conf", product);
 }
 
-int tunefile_irqbalance(const struct tree *t, const char *product, const struct cpuset *online, const char *cpus,
-			bool dry, bool *ret_changed, struct why *w)
+int tunefile_irqbalance(const struct tree *t, const char *product, const struct facts *f, const char *cpus, bool dry,
+			bool *ret_changed, struct why *w)
 {
 	AUTO_FREE char *list = NULL, *text = NULL;
 	AUTO_CPUSET banned = { 0 }, kept = { 0 };
@@ -186,8 +186,11 @@ int tunefile_irqbalance(const struct tree *t, const char *product, const struct 
 
 	if (r)
 		return r;
-	if (cpuset_copy(online, &banned))
-		return fail(w, -ENOMEM, "out of memory");
+	r = cpuset_copy(&f->online, &banned);
+	for (CPUSET_EACH(cpu, &f->offline))
+		r = r ? r : cpuset_add(&banned, cpu);
+	if (r)
+		return fail(w, r, "out of memory");
 	cpuset_minus(&banned, &kept);
 	list = cpuset_format(&banned);
 	if (!list || asprintf(&text, "[Service]\nEnvironment=IRQBALANCE_BANNED_CPULIST=%s\n", list) < 0)

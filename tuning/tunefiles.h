@@ -27,9 +27,9 @@ MUST_USE int tunefile_fstab(const struct tree *t, const char *path, bool dry, bo
 /** Take it out. No fstab is fine. */
 MUST_USE int tunefile_fstab_drop(const struct tree *t, const char *path, bool *ret_changed, struct why *w);
 
-/** irqbalance keeps off all CPUs but these. */
-MUST_USE int tunefile_irqbalance(const struct tree *t, const char *product, const struct cpuset *online,
-				 const char *cpus, bool dry, bool *ret_changed, struct why *w);
+/** irqbalance keeps off all CPUs but these, those that are switched off now included. */
+MUST_USE int tunefile_irqbalance(const struct tree *t, const char *product, const struct facts *f, const char *cpus,
+				 bool dry, bool *ret_changed, struct why *w);
 
 /** Remove the sysctl.d file and irqbalance's. */
 MUST_USE int tunefile_drop(const struct tree *t, const char *product, bool *ret_changed, struct why *w);

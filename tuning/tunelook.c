@@ -5,19 +5,13 @@
 #include "tuning/dropin.h"
 #include "tuning/irq.h"
 
-struct tree_path tune_undo_path(const char *product)
+int tune_undo_read(const struct tree *t, struct undolog *ret, struct why *w)
 {
-	return tree_path("run/%s/tune.undo", product);
-}
-
-int tune_undo_read(const struct tree *t, const char *product, struct undolog *ret, struct why *w)
-{
-	const struct tree_path path = tune_undo_path(product);
 	AUTO_FREE char *text = NULL, *copy = NULL;
 	struct why cause = { 0 };
 	struct undo_line line;
 	struct lines from;
-	int r = tree_text(t, path.s, UNDOLOG_MAX, &text, w);
+	int r = tree_text(t, TUNE_UNDO, UNDOLOG_MAX, &text, w);
 
 	if (r)
 		return r == -ENOENT ? 0 : r;
@@ -29,7 +23,7 @@ int tune_undo_read(const struct tree *t, const char *product, struct undolog *re
 		r = undolog_next(&from, &line, &cause);
 	while (r > 0);
 	if (r)
-		return why_next(w, tree_bad(t, path.s, w, "%s", cause.text),
+		return why_next(w, tree_bad(t, TUNE_UNDO, w, "%s", cause.text),
 				"remove it; sysctls stay as they are then");
 	ret->text = MOVE(text);
 	return 0;
@@ -56,13 +50,17 @@ static int kept_excluded(const struct undolog *kept, struct cpuset *ret, struct 
 	return r;
 }
 
-/* Drop-ins in /etc hold since this boot began: what the topmost group has is what there was. Returns as above. */
-static int confined_by_etc(const struct tree *t, struct cpuset *ret, struct why *w)
+/*
+ * Without that, drop-ins of ours say that we are confined: those in /etc hold since this boot began. What the topmost group
+ * has is what there was. Returns as above.
+ */
+static int confined_by_dropin(const struct tree *t, struct cpuset *ret, struct why *w)
 {
+	AUTO_FREE char *text = NULL, *too = NULL;
 	AUTO_CPUSET top = { 0 };
-	AUTO_FREE char *text = NULL;
 	int r = dropin_text(t, "etc/systemd/system/system.slice.d/affinity.conf", &text, w);
 
+	r = r == -ENOENT ? dropin_text(t, "run/systemd/system/system.slice.d/affinity.conf", &too, w) : r;
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	r = tree_cpus(t, "sys/fs/cgroup/cpuset.cpus.effective", &top, w);
@@ -81,7 +79,7 @@ int tune_facts(const struct tree *t, const struct undolog *kept, struct facts *r
 	AUTO_CPUSET excluded = { 0 };
 	int r = kept_excluded(kept, &excluded, w);
 
-	r = r ? r : confined_by_etc(t, &excluded, w);
+	r = r ? r : confined_by_dropin(t, &excluded, w);
 	if (r < 0)
 		return r;
 	return r ? facts_read_unconfined(root, &excluded, ret, w) : facts_read(root, ret, w);

@@ -21,8 +21,8 @@ MUST_USE int tune_look(const struct tree *t, const struct swap_ops *ops, const s
 		       const struct tuneconf *c, const char *product, struct tune_input *ret, struct why *w);
 
 /** What is kept for undo; nothing kept is fine. -EBADMSG when it is damaged. */
-MUST_USE int tune_undo_read(const struct tree *t, const char *product, struct undolog *ret, struct why *w);
-/** Its path, relative. */
-struct tree_path tune_undo_path(const char *product);
+MUST_USE int tune_undo_read(const struct tree *t, struct undolog *ret, struct why *w);
+/** Its path, relative: not among the product's files, which systemd may remove with the product's service. */
+#define TUNE_UNDO "run/tandem/tune.undo"
 
 #endif

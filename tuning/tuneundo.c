@@ -117,7 +117,7 @@ static int put_back(const struct tune_job *j, const struct isolate *i, const str
 
 static int undo_kept(const struct tune_job *j, bool *changed, struct why *w)
 {
-	const struct tree_path path = tree_path("%s/%s", j->tree->name, tune_undo_path(j->product).s);
+	const struct tree_path path = tree_path("%s/" TUNE_UNDO, j->tree->name);
 	AUTO_FREE char *copy = j->kept->text ? strdup(j->kept->text) : NULL;
 	struct lines from = { .at = copy };
 	struct isolate isolate;

@@ -77,7 +77,7 @@ set=fs.file-max >= 1000000
 X
 }
 apply() { "$tune" apply --config policy.conf "$@"; }
-fresh() { run 0 "$tune" undo --config policy.conf; seed; rm -rf /run/ransomeye "$lock"; }
+fresh() { run 0 "$tune" undo --config policy.conf; seed; rm -rf /run/ransomeye /run/tandem "$lock"; }
 active() { local name size _; while read -r name _ size _; do [ "$name" != "$1" ] || echo "$size"; done </proc/swaps; } # KiB
 
 truncate -s 8M probe && chmod 600 probe && fallocate -l 8M probe && mkswap -q probe

@@ -191,7 +191,7 @@ static struct outcome carry_out(enum run what)
 		.tree = &tree, .ops = &ops, .facts = &facts, .conf = &conf, .plan = &plan, .product = APP, .kept = &kept
 	};
 
-	assert_ok(tune_undo_read(&tree, APP, &kept, &w), w);
+	assert_ok(tune_undo_read(&tree, &kept, &w), w);
 	assert_ok(tune_facts(&tree, &kept, &facts, &w), w);
 	assert_ok(tune_look(&tree, &ops, &facts, &conf, APP, &in, &w), w);
 	assert_ok(tuneplan_make(&facts, &conf, &in, APP, &plan, &w), w);
@@ -209,7 +209,7 @@ static bool undo(void)
 	bool changed = false;
 	struct why w = { 0 };
 
-	assert_ok(tune_undo_read(&tree, APP, &kept, &w), w);
+	assert_ok(tune_undo_read(&tree, &kept, &w), w);
 	assert_ok(tune_undo(&job, &changed, &w), w);
 	return changed;
 }
@@ -271,9 +271,28 @@ static void run_confined_since_boot_still_plans_for_the_whole_machine(void **sta
 	conf.persist = true;
 	assert_int_equal(carry_out(APPLY).r, 0);
 	put("sys/fs/cgroup/system.slice/cpuset.cpus.effective", "4-5\n");
-	assert_int_equal(unlink(in_root("run/" APP "/tune.undo")), 0);
+	assert_int_equal(unlink(in_root("run/tandem/tune.undo")), 0);
 	assert_false(carry_out(APPLY).changed);
 	assert_true(has("etc/systemd/system/system.slice.d/affinity.conf"));
+}
+
+static void run_without_its_record_goes_by_the_dropins(void **state)
+{
+	(void)state;
+	assert_int_equal(carry_out(APPLY).r, 0);
+	put("sys/fs/cgroup/system.slice/cpuset.cpus.effective", "4-5\n");
+	assert_int_equal(unlink(in_root("run/tandem/tune.undo")), 0);
+	assert_false(carry_out(APPLY).changed);
+}
+
+/* irqbalance keeps off the product's CPUs also when one of them comes back later. */
+static void cpu_that_is_off_is_banned_for_irqbalance(void **state)
+{
+	(void)state;
+	put("sys/devices/system/cpu/present", "0-8\n");
+	assert_int_equal(carry_out(APPLY).r, 0);
+	is(UNIT "irqbalance.service.d/" APP ".conf",
+	   DROPIN_MARK "[Service]\nEnvironment=IRQBALANCE_BANNED_CPULIST=0-3,6-8\n");
 }
 
 static void cpu_that_was_not_ours_stays_out_of_later_plans(void **state)
@@ -289,7 +308,7 @@ static void cpu_that_was_not_ours_stays_out_of_later_plans(void **state)
 	put("sys/fs/cgroup/system.slice/cpuset.cpus.effective", "0-3,6-7\n");
 	assert_int_equal(carry_out(APPLY).r, 0);
 	put("sys/fs/cgroup/system.slice/cpuset.cpus.effective", "6\n");
-	assert_ok(tune_undo_read(&tree, APP, &kept, &w), w);
+	assert_ok(tune_undo_read(&tree, &kept, &w), w);
 	assert_ok(tune_facts(&tree, &kept, &facts, &w), w);
 	usable = cpuset_format(&facts.usable);
 	assert_string_equal(usable, "0-3,6-7");
@@ -374,7 +393,7 @@ static void plan_that_is_refused_is_not_carried_out(void **state)
 	assert_true(o.why[0]);
 	assert_int_equal(o.failed, 1);
 	assert_int_equal(o.done + o.same, 0);
-	assert_false(has("swapfile") || has("run/systemd") || has("run/" APP "/tune.undo"));
+	assert_false(has("swapfile") || has("run/systemd") || has("run/tandem/tune.undo"));
 	is("proc/sys/vm/swappiness", "60\n");
 	assert_int_equal(carry_out(CHECK).failed, 1);
 }
@@ -432,7 +451,7 @@ static void killed_run_leaves_nothing_half_made(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 	assert_false(has("swapfile"));
-	assert_true(has("run/" APP "/tune.undo"));
+	assert_true(has("run/tandem/tune.undo"));
 	assert_int_equal(carry_out(APPLY).r, 0);
 	assert_true(has("swapfile"));
 	assert_true(undo());
@@ -445,9 +464,9 @@ static void damaged_record_is_an_error_that_names_it(void **state)
 	struct why w = { 0 };
 
 	(void)state;
-	put("run/" APP "/tune.undo", "sysctl\n");
-	assert_int_equal(tune_undo_read(&tree, APP, &kept, &w), -EBADMSG);
-	assert_non_null(strstr(w.text, "run/" APP "/tune.undo: line 1"));
+	put("run/tandem/tune.undo", "sysctl\n");
+	assert_int_equal(tune_undo_read(&tree, &kept, &w), -EBADMSG);
+	assert_non_null(strstr(w.text, "run/tandem/tune.undo: line 1"));
 }
 
 /* --- C10 --- */
@@ -524,7 +543,7 @@ static void undo_puts_everything_back(void **state)
 	is("proc/irq/default_smp_affinity", "000000ff");
 	is("proc/irq/9/smp_affinity_list", "0-7");
 	is("etc/fstab", "UUID=1 / ext4 defaults 0 1\n");
-	assert_false(has("swapfile") || has("etc/sysctl.d/99-" APP ".conf") || has("run/" APP "/tune.undo"));
+	assert_false(has("swapfile") || has("etc/sysctl.d/99-" APP ".conf") || has("run/tandem/tune.undo"));
 	assert_false(has(UNIT "system.slice.d") || has(UNIT APP "-dpi.service.d") || has(UNIT "irqbalance.service.d"));
 	assert_false(undo());
 }
@@ -560,6 +579,8 @@ int main(void)
 		T(apply_again_changes_nothing),
 		T(run_in_a_confined_group_still_plans_for_the_whole_machine),
 		T(run_confined_since_boot_still_plans_for_the_whole_machine),
+		T(run_without_its_record_goes_by_the_dropins),
+		T(cpu_that_is_off_is_banned_for_irqbalance),
 		T(cpu_that_was_not_ours_stays_out_of_later_plans),
 		T(key_that_comes_later_is_set_then),
 		T(file_for_systemd_sysctl_leaves_out_what_is_only_raised),

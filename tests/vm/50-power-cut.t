@@ -17,6 +17,7 @@ PROGRESS = r'"total_bytes": (\d+), "skipped_bytes": (\d+), "written_bytes": (\d+
 def cut_in_mid_install(machine, up, share, pause_s, number):
     """Cut when this share of the update is there, and a moment later. Returns the machine as it comes up again."""
     up.plug()
+    up.verdict()     # which holds the lock for a moment
     up.boot.tell('tandem install %s/v2.reup --progress=json' % appliance.STICK)
     there, total = 0, 0
     while there <= share * total:
@@ -43,6 +44,7 @@ def main():
     # In ascending order: each install goes on where the one before it was cut.
     for number, share in enumerate(sorted(chance.uniform(0, 0.9) for _ in range(CUTS)), 1):
         up = cut_in_mid_install(machine, up, share, chance.uniform(0, 0.5), number)
+    up.verdict()
     result = up.install_json('v2.reup')
     tap.equal(result['result'], 'armed', 'the install goes on and comes to its end')
     tap.ok(result['skipped_bytes'] > 0, 'what was there already is not written again: %d bytes' % result['skipped_bytes'])

@@ -258,6 +258,7 @@ static bool spills(const struct order *o, int node)
 static void explain(const struct order *o, const struct facts *f, const struct tuneconf *c, struct cpuplan *p)
 {
 	const char *order = c->cpu_numbering == NUMBERING_LINEAR ? "by number" : "by package, node and core";
+	const char *whole = f->smt && c->cpu_numbering == NUMBERING_TOPOLOGY ? ", whole cores" : "";
 	bool reserve = o->n >= c->training_from && c->cpu_policy == CPU_RESERVE;
 
 	if (p->pinned)
@@ -267,15 +268,18 @@ static void explain(const struct order *o, const struct facts *f, const struct t
 		say(p->reason, "%zu usable CPU%s and %s: nothing to divide", o->n, o->n == 1 ? "" : "s",
 		    c->dpi ? "several parts" : "no part but core");
 	if (o->dpi_end && reserve)
-		say(p->dpi_formula, "the first %u of %zu, whole cores = %zu", c->dpi_cpus, o->n, o->dpi_end);
+		say(p->dpi_formula, "the first %u of %zu%s = %zu", c->dpi_cpus, o->n, whole, o->dpi_end);
 	else if (o->dpi_end)
 		say(p->dpi_formula, "half of %zu%s%s = %zu", o->n_halved,
-		    o->n_halved < o->n ? " of the performance kind" : "", f->smt ? ", whole cores" : "", o->dpi_end);
-	if (p->training_shares)
-		say(p->training_formula, "as core: %zu CPUs of %u for a share of its own", o->n, c->training_from);
+		    o->n_halved < o->n ? " of the performance kind" : "", whole, o->dpi_end);
+	if (!p->training_shares)
+		say(p->training_formula, "the last %u of %zu%s = %zu", c->training_cpus, o->n, whole,
+		    o->n - o->training_from);
+	else if (o->n < c->training_from)
+		say(p->training_formula, "as core: %zu CPU%s, its own from %u on", o->n, o->n == 1 ? "" : "s",
+		    c->training_from);
 	else
-		say(p->training_formula, "the last %u of %zu%s = %zu", c->training_cpus, o->n,
-		    f->smt ? ", whole cores" : "", o->n - o->training_from);
+		say(p->training_formula, "as core: none can be spared of %zu", o->n);
 	say(p->core_formula, "the rest = %zu", o->training_from - o->dpi_end);
 }
 

@@ -71,7 +71,8 @@ static void derive_connections(const struct tuneconf *c, const struct facts *f, 
 static void derive_shared_buffers(const struct tuneconf *c, const struct facts *f, struct derived *ret)
 {
 	char ram[16], min[16], max[16], result[16];
-	uint64_t n = f->usable_ram_bytes / 100 * c->shared_buffers.percent;
+	uint64_t ram_bytes = f->usable_ram_bytes, percent = c->shared_buffers.percent;
+	uint64_t n = ram_bytes / 100 * percent + ram_bytes % 100 * percent / 100;
 
 	n = clamp(n, c->shared_buffers.min_bytes, c->shared_buffers.max_bytes) / MIB * MIB;
 	derive(ret, n, "clamp(%u %% of %s, %s, %s) = %s", c->shared_buffers.percent,

@@ -32,7 +32,31 @@ static int lock(struct session *s, struct why *w)
 	return s->lock < 0 || flock(s->lock, LOCK_EX) ? fail_errno(w, LOCK) : 0;
 }
 
-int session_begin(bool alone, struct session **ret, struct why *w)
+/* The name that a captured tree without SESSION_SYSTEM is planned for. */
+#define SOME_PRODUCT "PRODUCT"
+
+/* Where a file of the machine is that the session is of. */
+static struct tree_path file_of(const struct session *s, const char *path)
+{
+	return tree_path("%s%s", s->tree.name, path);
+}
+
+static int read_product(struct session *s, struct why *w)
+{
+	const struct tree_path path = file_of(s, SESSION_SYSTEM);
+	struct why cause = { 0 };
+	int r = tuneconf_product(path.s, s->product, &cause);
+
+	if (r == -ENOENT && !s->tree.live) {
+		(void)snprintf(s->product, sizeof(s->product), SOME_PRODUCT);
+		return 0;
+	}
+	if (r)
+		*w = cause;
+	return r == -ENOENT ? why_next(w, r, "write one that names the product: product= in [system]") : r;
+}
+
+int session_begin_at(const char *root, struct session **ret, struct why *w)
 {
 	AUTO_SESSION *s = calloc(1, sizeof(*s));
 	int r;
@@ -40,8 +64,18 @@ int session_begin(bool alone, struct session **ret, struct why *w)
 	if (!s)
 		return fail(w, -ENOMEM, "out of memory");
 	s->tree.fd = s->lock = -1;
-	r = tuneconf_product(SESSION_SYSTEM, s->product, w);
-	r = r ? r : tree_open(NULL, &s->tree, w);
+	r = tree_open(root, &s->tree, w);
+	r = r ? r : read_product(s, w);
+	if (!r)
+		*ret = MOVE(s);
+	return r;
+}
+
+int session_begin(bool alone, struct session **ret, struct why *w)
+{
+	AUTO_SESSION *s = NULL;
+	int r = session_begin_at(NULL, &s, w);
+
 	r = r || !alone ? r : lock(s, w);
 	if (!r)
 		*ret = MOVE(s);
@@ -50,14 +84,17 @@ int session_begin(bool alone, struct session **ret, struct why *w)
 
 int session_policy(struct session *s, const char *config, struct why *w)
 {
+	struct tree_path path = config ? tree_path("%s", config) : file_of(s, TUNECONF_FILE);
 	struct why cause = { 0 };
-	int r = tuneconf_read(config ? config : TUNECONF_FILE, &s->conf, &cause);
+	int r = tuneconf_read(path.s, &s->conf, &cause);
 
 	if (r == -ENOENT && !config) {
 		tuneconf_defaults(&s->conf);
 	} else if (r) {
 		*w = cause;
 		return r;
+	} else {
+		s->config = path;
 	}
 	return tune_undo_read(&s->tree, &s->kept, w);
 }

@@ -1,5 +1,5 @@
 /*
- * session - what apply, check and undo share: whose machine this is, by which policy, and the plan for it.
+ * session - what plan, apply, check and undo share: whose machine this is, by which policy, and the plan for it.
  * Layer:  tuning; may include base/ only. Act.
  */
 #ifndef TUNING_SESSION_H
@@ -15,6 +15,7 @@ struct session {
 	struct tree tree;
 	int lock; /* -1: not held */
 	char product[TUNECONF_PRODUCT];
+	struct tree_path config; /* the policy's file; "": there is none, the defaults hold */
 	struct tuneconf conf;
 	struct undolog kept;
 	struct facts facts;
@@ -29,6 +30,8 @@ void session_free(struct session **s);
  * @alone  wait until nobody else applies or takes back
  */
 MUST_USE int session_begin(bool alone, struct session **ret, struct why *w);
+/** Begin, for what is below `root` (NULL: this machine), without a lock. A captured tree may lack SESSION_SYSTEM. */
+MUST_USE int session_begin_at(const char *root, struct session **ret, struct why *w);
 /** The policy, and what is kept. @config  NULL: TUNECONF_FILE, which may be missing */
 MUST_USE int session_policy(struct session *s, const char *config, struct why *w);
 /** After that: facts, look and plan. */

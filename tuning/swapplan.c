@@ -10,6 +10,13 @@
 /* Every area lacks its first page, which is 64 KiB at most: an area of 16 GiB is meant to be 16 GiB of swap. */
 #define SLACK MIB
 
+const char *swap_outcome_name(enum swap_outcome outcome)
+{
+	static const char *const names[] = { "met", "make", "degraded", "refused" };
+
+	return names[outcome];
+}
+
 static uint64_t larger(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -109,7 +116,7 @@ static void activate(const struct swapfiles *files, struct swapplan *p, struct s
 static uint64_t half_of_free(const struct tuneconf *c, const struct swapfiles *files, const struct swapplan *p,
 			     uint64_t free_bytes)
 {
-	uint64_t taken = file_bytes(files, true) + file_bytes(files, false), half = (free_bytes + taken) / 2, n;
+	uint64_t taken = file_bytes(files, true) + file_bytes(files, false), half = free_bytes / 2 + taken / 2, n;
 
 	n = half > taken ? (half - taken) / MIB * MIB : 0;
 	n = n < p->missing_bytes ? n : p->missing_bytes;
@@ -167,7 +174,7 @@ void swapplan_make(const struct facts *f, const struct tuneconf *c, enum profile
 		   free_bytes - ret->missing_bytes >= c->swap_reserve_bytes) {
 		ret->outcome = SWAP_MADE;
 		ret->create_bytes = ret->missing_bytes;
-		say(ret->reason, "%s switched on, %s missing", have, missing);
+		say(ret->reason, "%s switched on, %s missing", ret->have_bytes ? have : "nothing is", missing);
 	} else {
 		make_do(c, files, files->next[0] ? free_bytes : 0, &s, ret);
 	}

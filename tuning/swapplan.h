@@ -22,6 +22,9 @@ enum swap_outcome {
 	SWAP_REFUSED,  /* the guarantee cannot be given */
 };
 
+/** "met", "make", "degraded", "refused". */
+const char *swap_outcome_name(enum swap_outcome outcome);
+
 struct swapplan {
 	enum swap_outcome outcome;
 	uint64_t table_bytes;        /* 0: not by this policy */

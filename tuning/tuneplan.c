@@ -195,9 +195,10 @@ static int plan_sysctl(struct planner *p, size_t i)
 	a->state = !now ? TUNE_PENDING : enough ? TUNE_OK : TUNE_CHANGE;
 	a->required = rule->required;
 	say(a->object, "%s", rule->key);
-	say(a->formula, "%s %s", rule->raise ? ">=" : "=", rule->value);
+	say(a->formula, "%s %s%s%s", rule->raise ? ">=" : "=", rule->value,
+	    strcmp(rule->value, wanted) != 0 ? " = " : "", strcmp(rule->value, wanted) != 0 ? wanted : "");
 	if (!now)
-		say(a->reason, "the kernel has no such parameter yet");
+		say(a->reason, "there is no such parameter yet");
 	else
 		say(a->reason, rule->profile == PROFILE_COUNT ? "on every machine%s" : "on machines of profile %s",
 		    rule->profile == PROFILE_COUNT ? "" : profile_name(rule->profile));
@@ -230,6 +231,21 @@ static bool same_list(const char *a, const char *b)
 	return s && t && strcmp(s, t) == 0;
 }
 
+static const char *reason_of(const struct planner *p, const struct tune_action *a)
+{
+	const struct cpuplan *c = &p->plan->cpus;
+
+	if (p->in->no_cpuset)
+		return "affinity only, there are no control groups of version 2";
+	if (!c->pinned || (a->unit == TUNE_UNIT_DPI && !p->conf->dpi))
+		return a->weight ? "shares all CPUs at low weight" : "no longer confined";
+	if (a->unit == TUNE_UNIT_TRAINING && c->training_shares)
+		return "shares core's CPUs at low weight";
+	if (a->unit == TUNE_UNIT_TRAINING || a->unit == TUNE_UNIT_DPI)
+		return "CPUs of its own";
+	return a->unit == TUNE_UNIT_CORE ? "what the others leave" : "stays where core is";
+}
+
 static int plan_unit(struct planner *p, enum tune_unit unit)
 {
 	const struct cpuplan *c = &p->plan->cpus;
@@ -252,7 +268,7 @@ static int plan_unit(struct planner *p, enum tune_unit unit)
 	a->weight = weight;
 	tune_unit_name(unit, p->product, a->object);
 	say(a->formula, "%s", formula_of(c, unit));
-	say(a->reason, "%s", p->in->no_cpuset ? "no control groups of version 2: affinity only" : c->reason);
+	say(a->reason, "%s", reason_of(p, a));
 	return 0;
 }
 
@@ -275,11 +291,12 @@ static int plan_irq(struct planner *p)
 
 /* --- the disk (C23) --- */
 
+/* Whoever comes behind one that does not fit gets nothing. */
 static void claim(struct tuneplan *p, const char *name, uint64_t bytes, uint64_t *left)
 {
 	struct disk_claim *c = &p->claim[p->n_claims++];
 
-	c->fits = bytes <= *left;
+	c->fits = bytes <= *left && (c == p->claim || c[-1].fits);
 	*left -= c->fits ? bytes : 0;
 	c->bytes = bytes;
 	c->left_bytes = *left;

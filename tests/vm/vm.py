@@ -81,7 +81,7 @@ class Machine:
         self.memory_mib = memory_mib
         self.boots = 0
 
-    def boot(self, extra_disks=(), log_disk=None, log_variables=None, watchdog=None, network=(), arguments=()):
+    def boot(self, extra_disks=(), log_disk=None, log_variables=None, watchdog=None, network=(), arguments=(), counted=False):
         """Power on.
 
         extra_disks    paths of further disks, in order, read-only when they end in .stick
@@ -89,9 +89,11 @@ class Machine:
         log_variables  record every write to the variable store in this file
         watchdog       'reset' or 'poweroff': an i6300esb and what it does when nobody pets it
         network        qemu arguments of a network device; none by default, firmware start is faster without
+        counted        the guest's time is its instructions, 2 ns each, and not what a busy host makes of it
         """
         self.boots += 1
-        command = ['qemu-system-x86_64', '-M', 'pc,pflash0=code,pflash1=vars', '-accel', 'tcg,thread=multi', '-cpu', 'max',
+        timing = ['-accel', 'tcg,thread=single', '-icount', 'shift=1'] if counted else ['-accel', 'tcg,thread=multi']
+        command = ['qemu-system-x86_64', '-M', 'pc,pflash0=code,pflash1=vars', *timing, '-cpu', 'max',
                    '-smp', str(self.cpus), '-m', str(self.memory_mib), '-nodefaults', '-display', 'none', '-no-reboot',
                    '-serial', 'stdio',
                    '-blockdev', 'driver=file,node-name=code,read-only=on,filename=' + FIRMWARE]

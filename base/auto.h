@@ -23,7 +23,7 @@
 	} while (0)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static inline void auto_close(int *fd)
+static inline void auto_close(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd);

@@ -40,7 +40,7 @@ MUST_USE static inline int bytes_sub(struct bytes b, size_t off, size_t n, struc
 {
 	if (!bytes_has(b, off, n))
 		return -EBADMSG;
-	*ret = bytes_of(b.p ? b.p + off : NULL, n);
+	*ret = bytes_of(b.n > 0 ? b.p + off : b.p, n); /* an empty b may have no memory */
 	return 0;
 }
 

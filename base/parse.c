@@ -79,7 +79,7 @@ int parse_hex(const char *s, uint8_t *ret, size_t n, struct why *w)
 		if (nibble(s[i]) < 0)
 			return misuse(w, -EINVAL, "'%c' is not a hex digit", s[i]);
 	for (size_t i = 0; i < n; i++)
-		ret[i] = (uint8_t)(nibble(s[2 * i]) << 4 | nibble(s[2 * i + 1]));
+		ret[i] = (uint8_t)((unsigned int)nibble(s[2 * i]) << 4 | (unsigned int)nibble(s[2 * i + 1]));
 	return 0;
 }
 

@@ -1,3 +1,4 @@
+#define BASE_WHY_C
 #include "base/why.h"
 
 #include <errno.h>

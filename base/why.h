@@ -43,6 +43,16 @@ int fail_errno(struct why *w, const char *fmt, ...) PRINTF(2, 3);
 int why_in(struct why *w, int code, const char *fmt, ...) PRINTF(3, 4);
 /** Say what the user can do next, unless that was said already. Returns `code`. */
 int why_next(struct why *w, int code, const char *fmt, ...) PRINTF(3, 4);
+#if defined(__clang_analyzer__) &&                                                                                     \
+	!defined(BASE_WHY_C) /* it looks at one file at a time, and cannot know what these return */
+#define fail(w, code, ...)     (fail(w, code, __VA_ARGS__), (code))
+#define refuse(w, code, ...)   (refuse(w, code, __VA_ARGS__), (code))
+#define misuse(w, code, ...)   (misuse(w, code, __VA_ARGS__), (code))
+#define fail_errno(w, ...)     (fail_errno(w, __VA_ARGS__), -EIO)
+#define why_in(w, code, ...)   (why_in(w, code, __VA_ARGS__), (code))
+#define why_next(w, code, ...) (why_next(w, code, __VA_ARGS__), (code))
+#endif
+
 /** Print "PROGRAM: text" and the next step to stderr; returns the exit code. For main and cmd_* only. */
 int why_report(const struct why *w, const char *program);
 

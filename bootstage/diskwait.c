@@ -32,7 +32,7 @@ int diskwait(const struct diskwait_ops *ops, void *with, unsigned int timeout_ms
 		if (found && ret->at_home)
 			return 0;
 		if (found || r == -ENOTUNIQ) {
-			grace = grace ? grace : now + 1000u * DISKWAIT_GRACE_SECONDS;
+			grace = grace ? grace : now + 1000ull * DISKWAIT_GRACE_SECONDS;
 			until = grace < end ? grace : end;
 		}
 		if (now >= until) {

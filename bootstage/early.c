@@ -41,7 +41,7 @@ void early_console(void)
 	for (int fd = 0; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The lowest free number is fd, since those below it are open. */
+		/* The lowest free number is fd, since those below it are open. NOLINTNEXTLINE(android-cloexec-open): inherited */
 		if (open("/dev/console", O_RDWR | O_NOCTTY) < 0 && open("/dev/null", O_RDWR) < 0)
 			return;
 	}

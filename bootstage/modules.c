@@ -21,27 +21,32 @@ bool modules_next(struct bytes *rest, char ret[MODULE_PATH_MAX])
 	return false;
 }
 
+/* '-' and '_' are the same in names. */
+static char plain(char c)
+{
+	if (c == '-')
+		return '_';
+	return c;
+}
+
 void module_name(const char *path, char ret[MODULE_NAME_MAX])
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	size_t n = 0;
 
 	for (; base[n] && base[n] != '.' && n + 1 < MODULE_NAME_MAX; n++)
-		ret[n] = base[n] == '-' ? '_' : base[n];
+		ret[n] = plain(base[n]);
 	ret[n] = '\0';
 }
 
-/* Whether the word starts with "NAME.", '-' and '_' being the same. */
+/* Whether the word starts with "NAME." */
 static bool is_for(const char *word, size_t n, const char *name)
 {
-	size_t len = strlen(name);
+	size_t i = 0;
 
-	if (n <= len + 1 || word[len] != '.' || word[len + 1] == '=')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((word[i] == '-' ? '_' : word[i]) != name[i])
-			return false;
-	return true;
+	while (name[i] && i < n && plain(word[i]) == name[i])
+		i++;
+	return !name[i] && i + 1 < n && word[i] == '.' && word[i + 1] != '=';
 }
 
 const char *module_parameters(const char *cmdline, const char *name, char ret[MODULE_PARAMETERS_MAX])

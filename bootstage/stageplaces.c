@@ -34,7 +34,7 @@ int stageplan_load(const struct stageplaces *p, struct stageplan *ret, struct wh
 	if (r)
 		return r;
 	*ret = plan;
-	plan = (struct stageplan){ 0 };
+	plan = (struct stageplan){ 0 }; /* NOLINT(clang-analyzer-deadcode.DeadStores): AUTO_STAGEPLAN reads it */
 	return 0;
 }
 

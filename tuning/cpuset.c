@@ -1,5 +1,6 @@
 #include "tuning/cpuset.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define WORD_BITS (8u * (unsigned int)sizeof(unsigned long))
@@ -86,6 +87,7 @@ static int add_range(struct cpuset *s, unsigned int first, unsigned int last)
 {
 	int r = grow(s, last / WORD_BITS + 1);
 
+	assert(r || s->words);
 	for (unsigned int cpu = first; !r && cpu <= last;) {
 		if (cpu % WORD_BITS == 0 && last - cpu >= WORD_BITS - 1) {
 			s->words[cpu / WORD_BITS] = ~0ul;

@@ -51,9 +51,11 @@ size_t cpuset_count(const struct cpuset *s);
 unsigned int cpuset_next(const struct cpuset *s, unsigned int from);
 
 /* for (CPUSET_EACH(cpu, &set)): every member, ascending. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared has none */
 #define CPUSET_EACH(cpu, s)                                                                                            \
 	unsigned int cpu = cpuset_next(s, 0);                                                                          \
 	cpu < CPUSET_CPUS_MAX;                                                                                         \
 	cpu = cpuset_next(s, cpu + 1)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -157,7 +157,8 @@ int failclosed_fail(const struct tree *t, const char *product, const char *name,
 		return r;
 	(void)snprintf(line, sizeof(line), "%s", reason);
 	for (char *at = line; *at; at++)
-		*at = *at == '\n' ? ' ' : *at;
+		if (*at == '\n')
+			*at = ' ';
 	return change_lock(t, product, name, line, w);
 }
 

@@ -17,8 +17,12 @@ static int file_of(const char *key, struct tree_path *ret, struct why *w)
 	if (!p.s[0] || strspn(key, good) != strlen(key) || strlen(key) == 0 || separator == '\0' || key[0] == separator)
 		return fail(w, -EINVAL, "'%s' is no name of a kernel parameter", key);
 	if (separator == '.')
-		for (char *at = p.s + strlen(FOLDER); *at; at++)
-			*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
+		for (char *at = p.s + strlen(FOLDER); *at; at++) {
+			if (*at == '.')
+				*at = '/';
+			else if (*at == '/')
+				*at = '.';
+		}
 	if (strstr(p.s, "//") || strstr(p.s, "/../") || strstr(p.s, "/./") || p.s[strlen(p.s) - 1] == '/')
 		return fail(w, -EINVAL, "'%s' is no name of a kernel parameter", key);
 	*ret = p;

@@ -1,3 +1,4 @@
+#define TUNING_TREE_C
 #include "tuning/tree.h"
 
 #include <fcntl.h>
@@ -67,7 +68,7 @@ int tree_text(const struct tree *t, const char *path, size_t max, char **ret, st
 	if (r)
 		return pass_on(t, r, &cause, w);
 	if (strlen(text) != n)
-		return tree_bad(t, path, w, "a NUL byte");
+		return fail(w, -EBADMSG, "%s/%s: a NUL byte", t->name, path);
 	*ret = MOVE(text);
 	return 0;
 }

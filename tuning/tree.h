@@ -51,5 +51,8 @@ void tree_names_free(struct tree_names *n);
 
 /** Record "FOLDER/PATH: what" as the reason of -EBADMSG, which is returned. */
 int tree_bad(const struct tree *t, const char *path, struct why *w, const char *fmt, ...) PRINTF(4, 5);
+#if defined(__clang_analyzer__) && !defined(TUNING_TREE_C) /* as in base/why.h */
+#define tree_bad(...) (tree_bad(__VA_ARGS__), -EBADMSG)
+#endif
 
 #endif

@@ -198,7 +198,7 @@ SETTER(set_shared_max, take_size(value, 0, SIZE_LIMIT, &c->shared_buffers.max_by
 		enum profile p = PROFILE_SMALL;                                                                        \
 		int r = take_profile(sub, &p, w);                                                                      \
                                                                                                                        \
-		return r ? r : call;                                                                                   \
+		return r ? r : (call);                                                                                 \
 	}
 
 PROFILE_SETTER(set_profile_swap, take_size(value, 0, SIZE_LIMIT, &c->profile[p].swap_bytes, w))

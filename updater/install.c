@@ -80,8 +80,8 @@ static int write_image(struct install *i, struct why *w)
 /* A boot file on its way to the ESP. */
 struct boot_file {
 	struct install *i;
-	struct esp_put put;
 	uint8_t *zeros; /* as many as the longest chunk */
+	struct esp_put put;
 };
 
 static int put_chunk(void *arg, const struct chunk *c, const void *raw, struct why *w)

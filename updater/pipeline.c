@@ -190,7 +190,9 @@ static int read_both(struct pipeline *p, uint8_t *want, uint8_t *have, struct wh
 	r = r ? r : find_chunk(p, p->differs.at, &c, w);
 	r = r ? r : bundle_read_stored(p->job->bundle, &c, p->ring[1].b.stored, w);
 	r = r ? r : decoder_chunk(&d, &c, bytes_of(p->ring[1].b.stored, c.stored_bytes), want, w);
-	r = r ? r : blk_read(p->job->to, have, (c.raw_bytes + BLK_ALIGN - 1) / BLK_ALIGN * BLK_ALIGN, c.raw_offset, w);
+	r = r ? r
+	      : blk_read(p->job->to, have, ((size_t)c.raw_bytes + BLK_ALIGN - 1) / BLK_ALIGN * BLK_ALIGN, c.raw_offset,
+			 w);
 	decoder_done(&d);
 	return r;
 }

@@ -99,6 +99,17 @@ static int set_deadline(void *into, const char *sub, const char *value, struct w
 	return set_number(value, 1, 86400, &((struct sysconf *)into)->health_deadline_seconds, w);
 }
 
+static int set_baseline(void *into, const char *sub, const char *value, struct why *w)
+{
+	bool strict = strcmp(value, "strict") == 0;
+
+	(void)sub;
+	if (!strict && strcmp(value, "lenient") != 0)
+		return misuse(w, -EBADMSG, "'%s' is neither lenient nor strict", value);
+	((struct sysconf *)into)->baseline_strict = strict;
+	return 0;
+}
+
 /* A place on the boot disk: by partition name or partition GUID, never by what a file system says of itself. */
 static int set_place(char *out, const char *value, struct why *w)
 {
@@ -247,6 +258,7 @@ static const struct ini_key keys[] = {
 	{ "trust", "keys", set_trust_keys, false },
 	{ "trust", "threshold", set_threshold, false },
 	{ "health", "deadline", set_deadline, false },
+	{ "health", "baseline", set_baseline, false },
 	{ "health", "unit", add_unit, true },
 	{ "health", "command", add_command, true },
 	{ "health", "url", add_url, true },

@@ -40,6 +40,7 @@ struct sysconf {
 	char trust_keys[SYSCONF_TEXT]; /* folder */
 	unsigned int trust_threshold;
 	unsigned int health_deadline_seconds;
+	bool baseline_strict; /* a trial is failed even for stages that failed on the committed slot as well */
 	struct sysconf_probe probes[SYSCONF_PROBES];
 	size_t n_probes;
 };

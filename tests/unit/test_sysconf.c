@@ -58,6 +58,7 @@ static void missing_keys_get_their_defaults(void **state)
 	assert_string_equal(c.trust_keys, "/etc/tandem/trust.d");
 	assert_int_equal(c.trust_threshold, 1);
 	assert_int_equal(c.health_deadline_seconds, 120);
+	assert_false(c.baseline_strict);
 	assert_int_equal(c.n_probes, 0);
 }
 
@@ -70,7 +71,7 @@ static void every_key_is_taken(void **state)
 	      "[disk]\nesp=PARTUUID=0FC63DAF-8483-4772-8E79-3D69D8477DE4\nstate=PARTLABEL=s=t u\ndata=PARTLABEL=d\n"
 	      "[slot.a]\nroot=PARTLABEL=1\nboot-file=a.efi\n[slot.b]\nroot=PARTLABEL=2\nboot-file=EFI/b.efi\n"
 	      "[trust]\nkeys=/k\nthreshold=32\n"
-	      "[health]\ndeadline=86400\nunit=x@1.service\nurl=https://[::1]:1/x?y=1\ncommand=/c -d e\nunit=y.mount\n",
+	      "[health]\ndeadline=86400\nbaseline=strict\nunit=x@1.service\nurl=https://[::1]:1/x?y=1\ncommand=/c -d e\nunit=y.mount\n",
 	      &c);
 	assert_string_equal(c.product, "a-1");
 	assert_string_equal(c.compatible, "A.b_c-1");
@@ -85,6 +86,7 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(c.trust_keys, "/k");
 	assert_int_equal(c.trust_threshold, 32);
 	assert_int_equal(c.health_deadline_seconds, 86400);
+	assert_true(c.baseline_strict);
 	assert_int_equal(c.n_probes, 4);
 	assert_int_equal(c.probes[0].kind, PROBE_UNIT);
 	assert_string_equal(c.probes[0].what, "x@1.service");
@@ -186,6 +188,7 @@ static const struct {
 	{ "trust", "threshold", "33", "from 1 to 32" },
 	{ "health", "deadline", "0", "from 1 to 86400" },
 	{ "health", "deadline", "86401", "from 1 to 86400" },
+	{ "health", "baseline", "yes", "neither lenient nor strict" },
 	{ "health", "unit", "", "is empty" },
 	{ "health", "unit", "-x", "not the name of a unit" },
 	{ "health", "unit", "a b", "not the name of a unit" },

@@ -64,7 +64,16 @@ static int print_run(const struct phase_run *run, bool as_json, struct why *w)
 	return fflush(stdout) ? fail_errno(w, "output") : 0;
 }
 
-static int run_phase(const struct stageplaces *places, enum stage_phase phase, bool first, bool as_json)
+/* tandem-init judges its own phase; stages that ran somewhere else in place of this boot's are not judged. */
+static bool ends_boot(const struct stageplaces *places, enum stage_phase phase, const struct phase_run *run)
+{
+	static struct verdict v;
+
+	return phase == IN_EARLY && run->run.refused && !places->root && !places->state && !places->stages &&
+	       post_refused(places->conf, run, &v);
+}
+
+static int run_phase(const struct stageplaces *places, enum stage_phase phase, bool first, bool as_json, bool no_reboot)
 {
 	static struct phase_run run;
 	struct why w = { 0 };
@@ -73,6 +82,8 @@ static int run_phase(const struct stageplaces *places, enum stage_phase phase, b
 	if (r)
 		return why_report(&w, "tandem-stage");
 	r = print_run(&run, as_json, &w);
+	if (ends_boot(places, phase, &run) && !no_reboot)
+		r = post_reboot(&w);
 	phase_free(&run);
 	if (r)
 		return why_report(&w, "tandem-stage");
@@ -112,5 +123,6 @@ int cmd_run(int argc, char **argv)
 			      args.at[0]);
 		return EXIT_USAGE;
 	}
-	return phase == IN_POST ? run_post(places.conf, as_json, no_reboot) : run_phase(&places, phase, first, as_json);
+	return phase == IN_POST ? run_post(places.conf, as_json, no_reboot)
+				: run_phase(&places, phase, first, as_json, no_reboot);
 }

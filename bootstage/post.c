@@ -117,9 +117,18 @@ static int settle(bool adopt, struct why *w)
 	return r ? r : sequence_settle(&machine.boot, running, adopt ? &info : NULL, w);
 }
 
-static int carry_out(const struct verdict_plan *p, const struct health *h, struct why *w)
+/* Why the trial is over, for its record: a stage, or else a probe. */
+static int fail_trial(const struct verdict *v, const struct health *h, struct why *w)
 {
 	char reason[REASON_TEXT_BYTES];
+
+	if (!v->stages_passed)
+		return sequence_fail(&machine.boot, REASON_STAGE, v->stages_why, w);
+	return sequence_fail(&machine.boot, REASON_HEALTH, health_reason(&machine.conf, h, reason, sizeof(reason)), w);
+}
+
+static int carry_out(const struct verdict_plan *p, const struct verdict *v, const struct health *h, struct why *w)
+{
 
 	switch (p->act) {
 	case ACT_COMMIT:
@@ -127,8 +136,7 @@ static int carry_out(const struct verdict_plan *p, const struct health *h, struc
 	case ACT_END_TRIAL:
 		if (!machine.has_record)
 			return fail(w, -ENODATA, "the boot record is lost: %s", machine.record_why.text);
-		return sequence_fail(&machine.boot, REASON_HEALTH,
-				     health_reason(&machine.conf, h, reason, sizeof(reason)), w);
+		return fail_trial(v, h, w);
 	case ACT_SETTLE:
 		return settle(false, w);
 	case ACT_ADOPT:
@@ -150,6 +158,20 @@ static void undone(struct verdict *v, const char *what, const struct why *w)
 	(void)snprintf(v->note, sizeof(v->note), "%s: %.150s", what, w->text);
 }
 
+/* What did not pass now does not fail a trial that comes. Without it the trial is held to more: no reason to fail here. */
+static void note_baseline(const struct verdict *v)
+{
+	enum slot running = machine.running.slot;
+	struct baseline b;
+	struct why w = { 0 };
+
+	if (!machine.has_record || running == SLOT_NONE || machine.boot.rec.committed != running || !v->stages_known)
+		return;
+	verdict_baseline(v, running, &b);
+	if (baseline_write(&machine.state, &b, &w))
+		log_warn("what this boot failed at could not be noted: %s", w.text);
+}
+
 /*
  * The decision is made on what the machine looks like once nobody else can change it; the probes took their time.
  * A trial that failed is left by a reboot even when the record cannot say so: the boot is then one without a verdict.
@@ -161,19 +183,22 @@ static void decide_and_act(const char *conf_path, const struct health *h, bool o
 	struct why w = { 0 };
 
 	if (open_to_write(conf_path, on_trial ? LOCK_TRIAL_MS : LOCK_OTHER_MS, &w)) {
-		v->result = on_trial ? (h->passed ? VERDICT_UNDONE : VERDICT_FAILED)
-				     : (h->passed ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
+		v->result = on_trial ? (v->healthy ? VERDICT_UNDONE : VERDICT_FAILED)
+				     : (v->healthy ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
 		undone(v, "the machine cannot be changed", &w);
 		v->rebooting = v->result == VERDICT_FAILED;
 		return;
 	}
-	facts_of(&machine, h->passed, &f);
+	facts_of(&machine, v->healthy, &f);
 	verdict_decide(&f, &p);
 	v->result = p.result;
 	(void)snprintf(v->note, sizeof(v->note), "%s", p.note);
 	v->rebooting = p.act == ACT_END_TRIAL;
-	if (carry_out(&p, h, &w))
+	if (carry_out(&p, v, h, &w))
 		undone(v, p.note, &w);
+	v->committed = machine.has_record && machine.boot.rec.committed == machine.running.slot &&
+		       machine.boot.rec.phase != PHASE_COMMITTING && v->role != ROLE_FOREIGN;
+	note_baseline(v);
 	close_machine();
 }
 
@@ -192,13 +217,44 @@ static void cannot_look(const struct why *w, struct verdict *v)
 	undone(v, "this boot cannot be judged", w);
 }
 
-static void judge(const char *conf_path, struct verdict *v)
+/* Which slot's baseline counts, and whether it does; while the machine is open. */
+static const struct baseline *baseline_of(const struct verdict_facts *f, struct baseline *ret)
+{
+	struct why w = { 0 };
+	int r;
+
+	if (f->role != ROLE_TRIAL || !f->rec || machine.conf.baseline_strict)
+		return NULL;
+	r = baseline_read(&machine.state, ret, &w);
+	if (r && r != -ENODATA)
+		log_warn("no stage is excused: %s", w.text);
+	return r ? NULL : ret;
+}
+
+/* What has come of the stages so far. Without knowing them nothing is healthy. */
+static void weigh_stages(const struct phase_run *run, const struct why *unknown, const struct verdict_facts *f,
+			 stage_set which, struct verdict *v)
+{
+	static struct baseline base;
+
+	v->stages_known = !unknown->code;
+	if (v->stages_known)
+		verdict_stages(v, &run->plan, which, &run->results, baseline_of(f, &base),
+			       f->rec ? f->rec->committed : SLOT_NONE);
+	else
+		(void)snprintf(v->stages_why, sizeof(v->stages_why), "%.150s", unknown->text);
+	if (v->stages_why[0])
+		log_error("%s", v->stages_why);
+}
+
+static void judge(const char *conf_path, const struct phase_run *run, const struct why *unknown, struct verdict *v)
 {
 	static struct sysconf conf;
 	struct verdict_facts f;
 	struct health health = { 0 };
 	struct why w = { 0 };
 	int r = machine_open(conf_path, MACHINE_READ, &machine, &w);
+	bool begun;
 
 	if (r) {
 		IGNORE(machine_close(&machine, NULL));
@@ -209,24 +265,80 @@ static void judge(const char *conf_path, struct verdict *v)
 	conf = machine.conf;
 	v->slot = f.started;
 	v->role = f.role;
-	health.passed = verdict_commit_begun(&f);
+	begun = verdict_commit_begun(&f);
+	weigh_stages(run, unknown, &f, ~stagerun_phase(&run->plan.stages, IN_COMMITTED), v);
 	close_machine();
-	if (f.role == ROLE_TRIAL && !health.passed)
+	health.passed = begun;
+	if (f.role == ROLE_TRIAL && !begun)
 		note_stage(conf_path);
-	if (!health.passed)
+	/* A trial that a stage has failed needs no probes; on the committed slot they are part of the report. */
+	if (!begun && (v->stages_passed || f.role != ROLE_TRIAL))
 		health_run(&conf, &health_real, NULL, now_ms() + 1000ull * conf.health_deadline_seconds, &health);
 	verdict_probes(v, &conf, &health);
+	v->healthy = begun || (health.passed && v->stages_passed);
 	decide_and_act(conf_path, &health, f.role == ROLE_TRIAL, v);
+}
+
+static void write_down(const struct verdict *v)
+{
+	struct why w = { 0 };
+
+	if (verdict_write("", v, &w))
+		log_error("the verdict could not be written down: %s", w.text);
+}
+
+/* What must not be undone: only when nothing leads back to another slot. Its results are for the status. */
+static void run_committed(const struct stageplaces *p, struct phase_run *run)
+{
+	struct why w = { 0 };
+
+	if (phase_run(p, IN_COMMITTED, false, run, &w))
+		log_error("phase committed: %s", w.text);
+	else
+		phase_free(run);
 }
 
 void post_run(const char *conf_path, struct verdict *ret)
 {
-	struct why w = { 0 };
+	static struct phase_run run;
+	const struct stageplaces places = { .conf = conf_path };
+	struct why unknown = { 0 };
 
 	*ret = (struct verdict){ .slot = SLOT_NONE, .role = ROLE_FOREIGN };
-	judge(conf_path, ret);
-	if (verdict_write("", ret, &w))
-		log_error("the verdict could not be written down: %s", w.text);
+	IGNORE(phase_run(&places, IN_POST, false, &run, &unknown)); /* unknown says it */
+	judge(conf_path, &run, &unknown, ret);
+	phase_free(&run);
+	write_down(ret);
+	if (ret->committed && !ret->rebooting)
+		run_committed(&places, &run);
+}
+
+bool post_refused(const char *conf_path, const struct phase_run *run, struct verdict *ret)
+{
+	static const struct health none;
+	static const struct why known;
+	struct verdict_facts f;
+	struct why w = { 0 };
+	int r = machine_open(conf_path, MACHINE_READ, &machine, &w);
+
+	*ret = (struct verdict){ .slot = SLOT_NONE, .role = ROLE_FOREIGN };
+	if (r) {
+		IGNORE(machine_close(&machine, NULL));
+		cannot_look(&w, ret);
+	} else {
+		facts_of(&machine, true, &f);
+		ret->slot = f.started;
+		ret->role = f.role;
+		weigh_stages(run, &known, &f, run->run.refused, ret);
+		close_machine();
+		if (f.role != ROLE_TRIAL || verdict_commit_begun(&f) || ret->stages_passed)
+			return false;      /* the verdict at the end of the boot has it */
+		ret->stages_known = false; /* not all of them */
+		decide_and_act(conf_path, &none, true, ret);
+	}
+	if (ret->rebooting)
+		write_down(ret);
+	return ret->rebooting;
 }
 
 int post_reboot(struct why *w)

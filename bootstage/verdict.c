@@ -96,6 +96,48 @@ int verdict_exit_code(enum verdict_result r)
 	return r == VERDICT_HEALTHY || r == VERDICT_COMMITTED || r == VERDICT_ADOPTED ? EXIT_DONE : EXIT_FAILED;
 }
 
+static void fill_stage(const struct stage *s, const struct stage_result *r, struct verdict_stage *ret)
+{
+	*ret = (struct verdict_stage){ .phase = s->phase, .needed = s->required || stage_blocks(s) };
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", s->name);
+	(void)snprintf(ret->result, sizeof(ret->result), "%s", r ? stage_end_name(r->end) : "none");
+	(void)snprintf(ret->reason, sizeof(ret->reason), "%s", r ? r->reason : "has no result in this boot");
+	ret->passed = r && r->end == END_PASSED;
+}
+
+void verdict_stages(struct verdict *v, const struct stageplan *p, stage_set which, const struct stage_results *res,
+		    const struct baseline *base, enum slot committed)
+{
+	v->n_stages = 0;
+	v->stages_passed = true;
+	v->stages_why[0] = '\0';
+	for (size_t k = 0; k < p->order.n; k++) {
+		size_t i = p->order.at[k];
+		struct verdict_stage *s = &v->stages[v->n_stages];
+
+		if (!(which & STAGE_BIT(i)))
+			continue;
+		v->n_stages++;
+		fill_stage(&p->stages.at[i], res->have & STAGE_BIT(i) ? &res->at[i] : NULL, s);
+		if (!s->needed || s->passed)
+			continue;
+		s->excused = base && baseline_excuses(base, committed, s->name);
+		if (s->excused || !v->stages_passed)
+			continue;
+		v->stages_passed = false;
+		(void)snprintf(v->stages_why, sizeof(v->stages_why), "stage %s: %s%s%.60s", s->name, s->result,
+			       s->reason[0] ? ": " : "", s->reason);
+	}
+}
+
+void verdict_baseline(const struct verdict *v, enum slot committed, struct baseline *ret)
+{
+	*ret = (struct baseline){ .slot = committed };
+	for (size_t i = 0; i < v->n_stages; i++)
+		if (v->stages[i].needed && !v->stages[i].passed)
+			baseline_add(ret, v->stages[i].name);
+}
+
 void verdict_probes(struct verdict *v, const struct sysconf *conf, const struct health *h)
 {
 	v->healthy = h->passed;
@@ -111,6 +153,29 @@ void verdict_probes(struct verdict *v, const struct sysconf *conf, const struct 
 	}
 }
 
+static void stage_json(struct json *j, const struct verdict_stage *s)
+{
+	json_object(j, NULL);
+	json_string(j, "name", s->name);
+	json_string(j, "phase", stage_phase_name(s->phase));
+	json_string(j, "result", s->result);
+	json_bool(j, "needed", s->needed);
+	json_bool(j, "excused", s->excused);
+	json_string(j, "reason", s->reason);
+	json_end(j);
+}
+
+/* Those that passed are in the status. */
+static void stage_print(FILE *to, const struct verdict_stage *s)
+{
+	if (!s->passed)
+		(void)fprintf(to, "  %-6s %-7s %s: %s%s%s%s%s\n", s->needed && !s->excused ? "FAILED" : "failed",
+			      "stage", s->name, s->result, s->reason[0] ? " (" : "", s->reason, s->reason[0] ? ")" : "",
+			      s->excused  ? ", as on the committed slot"
+			      : s->needed ? ""
+					  : ", optional");
+}
+
 void verdict_json(struct json *j, const char *key, const struct verdict *v)
 {
 	json_object(j, key);
@@ -122,6 +187,10 @@ void verdict_json(struct json *j, const char *key, const struct verdict *v)
 	json_bool(j, "rebooting", v->rebooting);
 	json_double(j, "seconds", (double)v->ms / 1000.0);
 	json_u64(j, "rounds", v->rounds);
+	json_array(j, "stages");
+	for (size_t i = 0; i < v->n_stages; i++)
+		stage_json(j, &v->stages[i]);
+	json_end(j);
 	json_array(j, "probes");
 	for (size_t i = 0; i < v->n; i++) {
 		json_object(j, NULL);
@@ -141,6 +210,8 @@ void verdict_print(FILE *to, const struct verdict *v)
 	(void)fprintf(to, "verdict: %s (slot %s, %s)\n", verdict_result_name(v->result), slot_name(v->slot),
 		      boot_role_name(v->role));
 	(void)fprintf(to, "  %s\n", v->note);
+	for (size_t i = 0; i < v->n_stages; i++)
+		stage_print(to, &v->stages[i]);
 	for (size_t i = 0; i < v->n; i++)
 		(void)fprintf(to, "  %-6s %-7s %s%s%s%s\n", v->probes[i].passed ? "ok" : "FAILED", v->probes[i].kind,
 			      v->probes[i].what, v->probes[i].said[0] ? " (" : "", v->probes[i].said,

@@ -8,6 +8,8 @@
 
 #include "base/json.h"
 #include "bootstage/health.h"
+#include "bootstage/stageresult.h"
+#include "partitions/baseline.h"
 #include "partitions/handover.h"
 
 #define VERDICT_JSON HANDOVER_FOLDER "/verdict.json" /* for programs */
@@ -54,6 +56,17 @@ void verdict_decide(const struct verdict_facts *f, struct verdict_plan *ret);
 /** Whether a commit was begun by an earlier boot of this trial: it was healthy then, and is committed without probes. */
 bool verdict_commit_begun(const struct verdict_facts *f);
 
+/* A stage in the verdict. */
+struct verdict_stage {
+	char name[STAGE_NAME_MAX];
+	enum stage_phase phase;
+	char result[16]; /* stage_end_name(), or "none" */
+	bool passed;
+	bool needed;  /* health=required, or its failure refuses the boot */
+	bool excused; /* needed and did not pass, but did not on the committed slot either */
+	char reason[STAGERESULT_REASON];
+};
+
 /* What was decided and done. */
 struct verdict {
 	enum verdict_result result;
@@ -64,6 +77,12 @@ struct verdict {
 	uint64_t ms;
 	unsigned int rounds;
 	char note[VERDICT_NOTE]; /* why, or what went wrong */
+	bool committed;          /* this slot is the committed one, once all is done */
+	bool stages_known;       /* all of this boot are below */
+	bool stages_passed;      /* all that are needed and not excused */
+	char stages_why[160];    /* the first that did not, or why the stages are not known; "" */
+	size_t n_stages;
+	struct verdict_stage stages[STAGES_MAX];
 	size_t n;
 	struct {
 		char kind[8];
@@ -73,6 +92,17 @@ struct verdict {
 		char said[HEALTH_SAID_MAX];
 	} probes[SYSCONF_PROBES];
 };
+
+/**
+ * Fill in the stages of `which`, and whether this boot may be healthy as far as they go. Pure.
+ * @base       NULL: no stage is excused
+ * @committed  the slot that it has to be of
+ */
+void verdict_stages(struct verdict *v, const struct stageplan *p, stage_set which, const struct stage_results *res,
+		    const struct baseline *base, enum slot committed);
+
+/** Which of these stages did not pass, as the baseline for trials to come. Pure. */
+void verdict_baseline(const struct verdict *v, enum slot committed, struct baseline *ret);
 
 /** Fill in the probes and their figures. */
 void verdict_probes(struct verdict *v, const struct sysconf *conf, const struct health *h);

@@ -191,7 +191,7 @@ static void the_files_say_what_was_done(void **state)
 	struct sysconf conf = { .n_probes = 2,
 				.probes = { { PROBE_UNIT, "ssh.service" }, { PROBE_COMMAND, "/bin/x" } } };
 	struct health h = { .rounds = 2, .ms = 12345, .n = 2 };
-	struct verdict v = { .result = VERDICT_FAILED, .slot = SLOT_B, .role = ROLE_TRIAL, .rebooting = true };
+	static struct verdict v = { .result = VERDICT_FAILED, .slot = SLOT_B, .role = ROLE_TRIAL, .rebooting = true };
 	struct why w = { 0 };
 	char path[600];
 
@@ -211,6 +211,7 @@ static void the_files_say_what_was_done(void **state)
 			 "  \"rebooting\": true,\n"
 			 "  \"seconds\": 12.345,\n"
 			 "  \"rounds\": 2,\n"
+			 "  \"stages\": [],\n"
 			 "  \"probes\": [\n"
 			 "    {\n"
 			 "      \"kind\": \"unit\",\n"
@@ -237,6 +238,74 @@ static void the_files_say_what_was_done(void **state)
 			 "  rebooting\n");
 }
 
+/* --- stages --- */
+
+static struct stage stage_table[4];
+static struct stageplan stage_plan = { .stages = { .at = stage_table, .n = 4 },
+				       .order = { .at = { 0, 1, 2, 3 }, .n = 4 } };
+
+/* Four stages: needed, optional, optional but failing closed, needed without a result. */
+static void set_stages(struct stage_results *res, enum stage_end first, enum stage_end second, enum stage_end third)
+{
+	static const char *const names[] = { "needed", "optional", "closed", "silent" };
+	const enum stage_end ends[] = { first, second, third, END_PASSED };
+
+	memset(stage_table, 0, sizeof(stage_table));
+	*res = (struct stage_results){ .have = 7 };
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(stage_table[i].name, STAGE_NAME_MAX, "%s", names[i]);
+		stage_table[i].required = i == 0 || i == 3;
+		stage_table[i].on_failure = i == 2 ? FAIL_CLOSED : FAIL_DEGRADE;
+		res->at[i].end = ends[i];
+		(void)snprintf(res->at[i].reason, sizeof(res->at[i].reason), "%s", ends[i] ? "why" : "");
+	}
+}
+
+static void every_needed_stage_has_to_pass(void **state)
+{
+	static struct stage_results res;
+	static struct verdict v;
+
+	(void)state;
+	set_stages(&res, END_PASSED, END_FAILED, END_PASSED);
+	verdict_stages(&v, &stage_plan, 7, &res, NULL, SLOT_A);
+	assert_true(v.stages_passed);
+	assert_int_equal(v.n_stages, 3);
+	assert_string_equal(v.stages_why, "");
+	set_stages(&res, END_TIMEOUT, END_PASSED, END_FAILED);
+	verdict_stages(&v, &stage_plan, 7, &res, NULL, SLOT_A);
+	assert_false(v.stages_passed);
+	assert_string_equal(v.stages_why, "stage needed: timeout: why");
+	set_stages(&res, END_PASSED, END_PASSED, END_KILLED); /* fails closed, which is grave even when optional */
+	verdict_stages(&v, &stage_plan, 7, &res, NULL, SLOT_A);
+	assert_string_equal(v.stages_why, "stage closed: killed: why");
+	set_stages(&res, END_PASSED, END_PASSED, END_PASSED); /* a runner that crashed leaves no result */
+	verdict_stages(&v, &stage_plan, 15, &res, NULL, SLOT_A);
+	assert_string_equal(v.stages_why, "stage silent: none: has no result in this boot");
+}
+
+static void the_baseline_excuses_what_the_committed_slot_failed_at(void **state)
+{
+	static struct stage_results res;
+	static struct verdict v;
+	struct baseline base;
+
+	(void)state;
+	set_stages(&res, END_PASSED, END_FAILED, END_FAILED);
+	verdict_stages(&v, &stage_plan, 7, &res, NULL, SLOT_A);
+	verdict_baseline(&v, SLOT_A, &base);
+	assert_int_equal(base.n, 1);
+	assert_string_equal(base.names[0], "closed");
+	verdict_stages(&v, &stage_plan, 7, &res, &base, SLOT_A);
+	assert_true(v.stages_passed);
+	assert_true(v.stages[2].excused);
+	verdict_stages(&v, &stage_plan, 7, &res, &base, SLOT_B); /* of a slot that is not committed any more */
+	assert_false(v.stages_passed);
+	set_stages(&res, END_FAILED, END_FAILED, END_FAILED); /* one more than there */
+	verdict_stages(&v, &stage_plan, 7, &res, &base, SLOT_A);
+	assert_string_equal(v.stages_why, "stage needed: failed: why");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +315,8 @@ int main(void)
 		cmocka_unit_test(a_commit_that_was_begun_is_recognised),
 		cmocka_unit_test(exit_codes_and_names),
 		cmocka_unit_test(the_files_say_what_was_done),
+		cmocka_unit_test(every_needed_stage_has_to_pass),
+		cmocka_unit_test(the_baseline_excuses_what_the_committed_slot_failed_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "bootstage/early.h"
 #include "partitions/imageinfo.h"
 #include "partitions/machine.h"
 
@@ -182,6 +183,7 @@ static void decide_and_act(const char *conf_path, const struct health *h, bool o
 	struct verdict_plan p = { .act = ACT_REPORT };
 	struct why w = { 0 };
 
+	v->probed_us = early_time_us();
 	if (open_to_write(conf_path, on_trial ? LOCK_TRIAL_MS : LOCK_OTHER_MS, &w)) {
 		v->result = on_trial ? (v->healthy ? VERDICT_UNDONE : VERDICT_FAILED)
 				     : (v->healthy ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
@@ -271,6 +273,7 @@ static void judge(const char *conf_path, const struct phase_run *run, const stru
 	health.passed = begun;
 	if (f.role == ROLE_TRIAL && !begun)
 		note_stage(conf_path);
+	v->start_us = early_time_us();
 	/* A trial that a stage has failed needs no probes; on the committed slot they are part of the report. */
 	if (!begun && (v->stages_passed || f.role != ROLE_TRIAL))
 		health_run(&conf, &health_real, NULL, now_ms() + 1000ull * conf.health_deadline_seconds, &health);
@@ -279,10 +282,11 @@ static void judge(const char *conf_path, const struct phase_run *run, const stru
 	decide_and_act(conf_path, &health, f.role == ROLE_TRIAL, v);
 }
 
-static void write_down(const struct verdict *v)
+static void write_down(struct verdict *v)
 {
 	struct why w = { 0 };
 
+	v->end_us = early_time_us();
 	if (verdict_write("", v, &w))
 		log_error("the verdict could not be written down: %s", w.text);
 }

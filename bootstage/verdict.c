@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "base/io.h"
+#include "base/json.h"
 
 static struct verdict_plan plan(enum verdict_act act, enum verdict_result result, const char *note)
 {
@@ -187,6 +188,9 @@ void verdict_json(struct json *j, const char *key, const struct verdict *v)
 	json_bool(j, "rebooting", v->rebooting);
 	json_double(j, "seconds", (double)v->ms / 1000.0);
 	json_u64(j, "rounds", v->rounds);
+	json_u64(j, "start_us", v->start_us);
+	json_u64(j, "probed_us", v->probed_us);
+	json_u64(j, "end_us", v->end_us);
 	json_array(j, "stages");
 	for (size_t i = 0; i < v->n_stages; i++)
 		stage_json(j, &v->stages[i]);

@@ -6,7 +6,6 @@
 #ifndef BOOTSTAGE_VERDICT_H
 #define BOOTSTAGE_VERDICT_H
 
-#include "base/json.h"
 #include "bootstage/health.h"
 #include "bootstage/stageresult.h"
 #include "partitions/baseline.h"
@@ -33,6 +32,8 @@ enum verdict_result {
 	VERDICT_FAILED,    /* the trial is over */
 	VERDICT_UNDONE,    /* healthy, but what follows from that could not be done */
 };
+
+struct json;
 
 struct verdict_facts {
 	bool handed_over;          /* tandem-init started this system; without it `role` and `started` mean nothing */
@@ -76,6 +77,8 @@ struct verdict {
 	bool rebooting;
 	uint64_t ms;
 	unsigned int rounds;
+	uint64_t start_us, probed_us,
+		end_us;          /* CLOCK_BOOTTIME: before the probes (0: none), after them, when all was done */
 	char note[VERDICT_NOTE]; /* why, or what went wrong */
 	bool committed;          /* this slot is the committed one, once all is done */
 	bool stages_known;       /* all of this boot are below */
@@ -109,6 +112,9 @@ void verdict_probes(struct verdict *v, const struct sysconf *conf, const struct 
 
 /** Write VERDICT_TEXT, then VERDICT_JSON, below `root` ("" for the real ones), each whole or not at all. */
 MUST_USE int verdict_write(const char *root, const struct verdict *v, struct why *w);
+
+/** Decode VERDICT_JSON, all but the stages. Returns 0; -EBADMSG. @ret untouched on failure */
+MUST_USE int verdict_parse(struct bytes text, const char *name, struct verdict *ret, struct why *w);
 
 /** As one JSON object under `key`. */
 void verdict_json(struct json *j, const char *key, const struct verdict *v);

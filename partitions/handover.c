@@ -6,6 +6,7 @@
 
 #include "base/ini.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/parse.h"
 
 /* INI values must stay on one line, below the reader's limit, and may not start a comment. */

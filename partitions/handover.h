@@ -6,12 +6,13 @@
 #ifndef PARTITIONS_HANDOVER_H
 #define PARTITIONS_HANDOVER_H
 
-#include "base/json.h"
 #include "partitions/diskfind.h"
 
 #define HANDOVER_FOLDER "/run/tandem"
 #define HANDOVER_PATH   HANDOVER_FOLDER "/boot"
 #define HANDOVER_LOG    HANDOVER_FOLDER "/init.log"
+
+struct json;
 
 struct handover {
 	enum slot slot;      /* that was started */

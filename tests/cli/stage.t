@@ -16,7 +16,7 @@ says "unknown verb 'judge'"
 exits 2 'so is a misspelt one' tandem-stage statsu
 says "did you mean 'status'?"
 
-for verb in list run status wait; do
+for verb in list run plot status wait; do
 	exits 0 "$verb explains itself" tandem-stage $verb --help
 	prints "usage: tandem-stage $verb "
 	exits 2 "$verb refuses an unknown option" tandem-stage $verb --no-such-option

@@ -185,7 +185,10 @@ static bool start(struct boot *b)
 	b->trouble = true;
 	log_error("slot=%s role=%s cannot be started: %s", slot_name(b->plan.slot), boot_role_name(b->plan.role),
 		  w.text);
-	boot_cannot_start(record(b), &b->facts, w.text, &b->plan);
+	if (b->refused && record(b))
+		boot_refused(record(b), w.text, &b->plan);
+	else
+		boot_cannot_start(record(b), &b->facts, w.text, &b->plan);
 	log_plan(b, &before);
 	make_durable(b, &before);
 	return false;

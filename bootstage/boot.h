@@ -39,6 +39,7 @@ struct boot {
 	struct boot_plan plan;
 	struct handover handover;
 	bool trouble; /* something failed that a person may want to read on the console */
+	bool refused; /* go() failed since a stage refuses this trial */
 	bool left;    /* the initramfs is gone: from here on only a reboot is left */
 };
 

@@ -96,10 +96,11 @@ void init_hand_over(struct init *i)
 	boot_handover(&i->boot);
 	h->start_us = i->start_us;
 	h->handover_us = early_time_us();
-	h->own_us = h->handover_us - h->start_us - i->modules_us - i->waited_ms * 1000;
-	log_note("handover slot=%s root=%s role=%s init=%s data=\"%s\" own_us=%llu modules_us=%llu waited_ms=%llu",
-		 slot_name(h->slot), h->root, boot_role_name(h->role), i->path, h->data, (unsigned long long)h->own_us,
-		 (unsigned long long)i->modules_us, (unsigned long long)i->waited_ms);
+	h->own_us = h->handover_us - h->start_us - i->modules_us - i->stages_us - i->waited_ms * 1000;
+	log_note(
+		"handover slot=%s root=%s role=%s init=%s data=\"%s\" own_us=%llu modules_us=%llu stages_us=%llu waited_ms=%llu",
+		slot_name(h->slot), h->root, boot_role_name(h->role), i->path, h->data, (unsigned long long)h->own_us,
+		(unsigned long long)i->modules_us, (unsigned long long)i->stages_us, (unsigned long long)i->waited_ms);
 	if (handover_write("", h, log_text(), &w))
 		log_error("the booted system will not know how it was started: %s", w.text);
 }

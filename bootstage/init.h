@@ -15,7 +15,7 @@ struct init {
 	char *cmdline;            /* allocated */
 	char path[INIT_PATH_MAX]; /* of the slot's init: init= on the command line, or /sbin/init */
 	struct watchdog dog;
-	uint64_t start_us, modules_us, waited_ms;
+	uint64_t start_us, modules_us, waited_ms, stages_us;
 };
 
 /**

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "bootstage/early.h"
 #include "bootstage/init.h"
+#include "bootstage/initstages.h"
 #include "bootstage/rootfs.h"
 
 static struct init self; /* too large for a stack; there is one PID 1 */
@@ -32,6 +33,11 @@ static int go(struct boot *b, struct why *w)
 	r = rootfs_switch(ROOTFS_AT, w);
 	if (r)
 		return r;
+	r = initstages_run(&self, w);
+	if (r) {
+		b->refused = true;
+		return r;
+	}
 	boot_userspace(b);
 	init_hand_over(&self);
 	arguments[0] = self.path;

@@ -189,6 +189,13 @@ static struct boot_plan leave_committed(struct bootrec *rec, enum boot_mode mode
 	return p;
 }
 
+void boot_refused(struct bootrec *rec, const char *text, struct boot_plan *plan)
+{
+	end_trial(rec, REASON_STAGE, text, NULL);
+	*plan = reboot_to(rec->committed, "a stage refuses the trial: back to the committed slot");
+	plan->write = true;
+}
+
 void boot_cannot_start(struct bootrec *rec, const struct boot_facts *facts, const char *text, struct boot_plan *plan)
 {
 	bool trying = rec && (rec->phase == PHASE_TRIAL || rec->phase == PHASE_COMMITTING);

@@ -61,6 +61,12 @@ void boot_decide(struct bootrec *rec, const struct boot_facts *facts, struct boo
 void boot_cannot_start(struct bootrec *rec, const struct boot_facts *facts, const char *text, struct boot_plan *plan);
 
 /**
+ * A stage of the trial that plan started refuses to go on: its verdict, and back to the committed slot.
+ * @plan  of a start as ROLE_TRIAL of a record in phase TRIAL; replaced
+ */
+void boot_refused(struct bootrec *rec, const char *text, struct boot_plan *plan);
+
+/**
  * The record that the plan asks for could not be made durable: what may be done all the same. Nothing that leads into a
  * trial may, since it would not be counted; all that leads away from one may.
  * @rec  the record in force, as it was before the decision

@@ -20,6 +20,7 @@ static struct {
 	bool no_vars;
 	bool root_broken[2]; /* cannot be mounted */
 	bool init_broken[2]; /* mounts, but its init cannot be executed */
+	bool refuses[2];     /* a stage of its initramfs phase refuses a trial */
 	enum boot_mode mode;
 	enum slot fallback; /* what the firmware starts without an entry that works */
 } machine;
@@ -229,6 +230,10 @@ static int fake_go(struct boot *b, struct why *w)
 	if (machine.init_broken[b->plan.slot]) {
 		b->left = true;
 		return fail(w, -ENOEXEC, "init of %s is broken", slot_name(b->plan.slot));
+	}
+	if (machine.refuses[b->plan.slot] && b->plan.role == ROLE_TRIAL) {
+		b->left = b->refused = true;
+		return fail(w, -EPERM, "stage tune: no room");
 	}
 	boot_userspace(b);
 	boot_handover(b);
@@ -464,6 +469,21 @@ static void a_trial_that_cannot_be_mounted_ends_at_once(void **state)
 		assert_int_equal(record_now().phase, PHASE_FAILED);
 		assert_int_equal(record_now().outcome.reason, REASON_HOOK);
 		assert_string_equal(record_now().outcome.text, "root of b is broken");
+	}
+}
+
+static void a_trial_that_a_stage_refuses_ends_by_a_reboot(void **state)
+{
+	(void)state;
+	FOR_EACH_MODE
+	{
+		machine.refuses[SLOT_A] = machine.refuses[SLOT_B] = true;
+		put_trial(3);
+		assert_int_equal(power_on(2), 2);
+		assert_started(SLOT_A, ROLE_COMMITTED); /* where the same stage refuses nothing */
+		assert_int_equal(record_now().phase, PHASE_FAILED);
+		assert_int_equal(record_now().outcome.reason, REASON_STAGE);
+		assert_string_equal(record_now().outcome.text, "stage tune: no room");
 	}
 }
 
@@ -739,6 +759,7 @@ int main(void)
 		cmocka_unit_test_setup(a_trial_starts_and_its_stages_are_recorded, fresh),
 		cmocka_unit_test_setup(a_trial_without_a_verdict_is_started_as_often_as_allowed, fresh),
 		cmocka_unit_test_setup(a_trial_that_cannot_be_mounted_ends_at_once, fresh),
+		cmocka_unit_test_setup(a_trial_that_a_stage_refuses_ends_by_a_reboot, fresh),
 		cmocka_unit_test_setup(a_trial_whose_init_cannot_be_executed_ends_by_a_reboot, fresh),
 		cmocka_unit_test_setup(the_other_good_slot_stands_in_and_takes_over_after_three, fresh),
 		cmocka_unit_test_setup(without_another_good_slot_the_machine_tries_again, fresh),

@@ -246,9 +246,11 @@ int ini_value_file(const char *path, const char *section, const char *key, char 
 	struct ini_key wanted = { .section = section, .key = key, .set = take_value };
 	struct value v = { .ret = value, .room = room };
 	struct reader r = { .name = path, .keys = &wanted, .n_keys = 1, .others = true, .into = &v, .w = w };
-	int e = value ? file_read(AT_FDCWD, path, INI_TEXT_MAX, &text, &r.text.n, w)
-		      : fail(w, -ENOMEM, "out of memory");
+	int e;
 
+	if (!value)
+		return fail(w, -ENOMEM, "out of memory");
+	e = file_read(AT_FDCWD, path, INI_TEXT_MAX, &text, &r.text.n, w);
 	if (e)
 		return e;
 	r.text = bytes_of(text, r.text.n);

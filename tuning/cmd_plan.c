@@ -203,6 +203,8 @@ static void print_disk(const struct tuneplan *p)
 {
 	char size[16], left[16];
 
+	if (p->n_claims == 0)
+		return;
 	(void)printf("%-9s %s free\n", "disk", format_size(p->disk_free_bytes, size));
 	for (size_t i = 0; i < p->n_claims; i++) {
 		const struct disk_claim *c = &p->claim[i];

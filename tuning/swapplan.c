@@ -149,6 +149,8 @@ static void make_do(const struct tuneconf *c, const struct swapfiles *files, uin
 	p->create_bytes = half;
 	if (!files->next[0])
 		say(p->reason, "%s missing, and there is no place for a file: %s", missing, files->why);
+	else if (half == p->missing_bytes)
+		say(p->reason, "%s missing and made, but %s free: less than %s is left", missing, left, reserve);
 	else if (half)
 		say(p->reason, "%s missing with %s to spare, but %s free: half of that", missing, reserve, left);
 	else

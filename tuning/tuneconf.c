@@ -168,7 +168,7 @@ static int take_profile(const char *name, enum profile *ret, struct why *w)
 		struct tuneconf *c = &((struct reading *)into)->conf;                                                  \
                                                                                                                        \
 		(void)sub;                                                                                             \
-		return call;                                                                                           \
+		return (call);                                                                                         \
 	}
 
 SETTER(set_medium_from, take_size(value, 0, SIZE_LIMIT, &c->medium_from_bytes, w))
@@ -316,7 +316,7 @@ static int take_bound(const char *text, struct bound *ret, struct why *w)
 /* Rows are read from the top, so each has to reach further than the one above. */
 static int take_next_bound(const char *text, const struct bound *above, struct bound *ret, struct why *w)
 {
-	struct bound b;
+	struct bound b = { 0 };
 	int r = take_bound(text, &b, w);
 
 	if (r)

@@ -251,8 +251,8 @@ static int plan_unit(struct planner *p, enum tune_unit unit)
 	const struct cpuplan *c = &p->plan->cpus;
 	const struct tune_unit_now *now = &p->in->unit[unit];
 	unsigned int weight = unit == TUNE_UNIT_TRAINING && c->training_shares ? p->conf->training_weight : 0;
-	bool has = p->conf->dpi || unit != TUNE_UNIT_DPI, known = now->cpus != NULL, same;
-	AUTO_FREE char *wanted = c->pinned && has ? cpuset_format(set_of(c, unit)) : strdup("");
+	bool known = now->cpus != NULL, same;
+	AUTO_FREE char *wanted = c->pinned ? cpuset_format(set_of(c, unit)) : strdup("");
 	struct tune_action *a;
 
 	if (!wanted)
@@ -307,6 +307,8 @@ static void plan_disk(struct planner *p)
 {
 	uint64_t left = p->in->swap_free_bytes;
 
+	if (!p->in->swap.next[0] && !left)
+		return; /* nobody knows which disk */
 	p->plan->disk_free_bytes = left;
 	claim(p->plan, "swap",
 	      p->plan->swap.outcome == SWAP_REFUSED ? p->plan->swap.missing_bytes : p->plan->swap.create_bytes, &left);

@@ -79,7 +79,7 @@ struct tune_action {
 	char formula[TUNE_TEXT];
 };
 
-/* One claim on the disk that swap is made on, in the order in which they are served (C23). */
+/* A claim on the disk that swap is made on, in the order in which they are served (C23); none without such a disk. */
 struct disk_claim {
 	char name[32];
 	uint64_t bytes;

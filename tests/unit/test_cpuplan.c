@@ -169,6 +169,9 @@ static void numbers_of_the_policy_are_followed(void **state)
 	assert_plan("0-3", "4", "5-7");
 	conf.training_cpus = 4; /* core would have nothing */
 	assert_plan("0-3", "4-7", "4-7");
+	conf.cpu_numbering = NUMBERING_LINEAR;
+	assert_plan("0-3", "4-7", "4-7");
+	conf.cpu_numbering = NUMBERING_TOPOLOGY;
 	conf.training_cpus = 65536;
 	assert_plan("0-3", "4-7", "4-7");
 	conf.training_cpus = 1;
@@ -276,7 +279,7 @@ static void limited_sets_are_halved(void **state)
 static void dpi_starts_on_the_cards_node(void **state)
 {
 	struct shape s = { .packages = 2, .nodes = 2, .cores = 4, .threads = 1, .nic_node = 2 };
-	AUTO_CPUPLAN p = { 0 };
+	AUTO_CPUPLAN p = { 0 }, q = { 0 };
 
 	(void)state;
 	tuneconf_defaults(&conf);
@@ -289,6 +292,8 @@ static void dpi_starts_on_the_cards_node(void **state)
 	assert_plan("8-9", "0-5,10-15", "6-7");
 	conf.cpu_numbering = NUMBERING_LINEAR;
 	assert_plan("0-1", "2-13", "14-15");
+	plan(&q);
+	assert_int_equal(q.dpi_node, -1);
 	conf.cpu_numbering = NUMBERING_TOPOLOGY;
 	conf.dpi = false; /* nobody listens */
 	assert_plan("", "0-13", "14-15");
@@ -345,6 +350,11 @@ static void performance_cores_are_for_dpi_and_core(void **state)
 	s = (struct shape){ .packages = 1, .nodes = 1, .cores = 8, .threads = 1, .efficient = 6, .nic_node = -1 };
 	build(&s);
 	assert_plan("0", "1-5", "6-7");
+	plain(8); /* the small ones first, as on many Arm machines */
+	m.facts.hybrid = true;
+	for (size_t i = 0; i < 4; i++)
+		m.cpus[i].kind = CPU_EFFICIENCY;
+	assert_plan("4-5", "0-1,6-7", "2-3");
 }
 
 /* --- properties --- */

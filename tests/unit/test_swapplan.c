@@ -184,6 +184,7 @@ static void profile_policy_makes_do_with_half_of_what_is_free(void **state)
 		{ 127 * MIB, 0, SWAP_DEGRADED },
 		{ 0, 0, SWAP_DEGRADED },
 	};
+	struct machine *little;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -191,6 +192,9 @@ static void profile_policy_makes_do_with_half_of_what_is_free(void **state)
 
 		assert_outcome(m, cases[i].outcome, cases[i].want);
 	}
+	little = machine(4 * GIB, SWAP_PROFILE, 6 * GIB); /* less than half, but nothing to spare beside it */
+	little->conf.profile[PROFILE_SMALL].swap_bytes = 2 * GIB;
+	assert_outcome(little, SWAP_DEGRADED, 2 * GIB);
 }
 
 /* T5, T7, C2: the guarantee, or nothing. */

@@ -152,6 +152,8 @@ static void lists_replace_the_default_ones(void **state)
 	assert_string_equal(c.sysctl[2].value, "4194304");
 	assert_true(c.sysctl[3].required && !c.sysctl[3].raise && c.sysctl[3].profile == PROFILE_SMALL);
 	assert_string_equal(c.sysctl[3].value, "4096 131072 $network-buffer");
+	takes("[database]\nconnections=<1G 1-2\nconnections=<=1G 1-3\nconnections=any 1-4\n");
+	assert_int_equal(c.connections.n_rows, 3);
 	takes("[swap]\npath=/1\npath=/2\npath=/3\npath=/4\n");
 	assert_int_equal(c.n_swap_paths, 4);
 }

@@ -246,6 +246,20 @@ static void disk_budget_is_served_in_order(void **state)
 	assert_int_equal(q.claim[4].left_bytes, 2 * GIB);
 }
 
+static void no_disk_has_no_budget(void **state)
+{
+	AUTO_TUNEPLAN p = { 0 };
+
+	(void)state;
+	machine(4 * GIB, 2);
+	m.in.swap.next[0] = '\0';
+	(void)snprintf(m.in.swap.why, sizeof(m.in.swap.why), "/swapfile: read-only");
+	m.in.swap_free_bytes = 0;
+	plan(&p);
+	assert_true(p.refused && p.n_claims == 0);
+	assert_non_null(strstr(p.actions[0].reason, "/swapfile: read-only"));
+}
+
 /* --- CPUs --- */
 
 static void has_unit(enum tune_unit unit, const char *cpus, unsigned int weight)
@@ -366,6 +380,7 @@ int main(void)
 		cmocka_unit_test(shortfall_of_the_table_is_degraded),
 		cmocka_unit_test(files_are_switched_on_and_added_to),
 		cmocka_unit_test(disk_budget_is_served_in_order),
+		cmocka_unit_test(no_disk_has_no_budget),
 		cmocka_unit_test(one_cpu_has_weights_only),
 		cmocka_unit_test(shared_cpus_are_weighted),
 		cmocka_unit_test(carried_out_plan_has_nothing_to_do),

@@ -42,11 +42,14 @@ static int pass(const struct session *s, struct why *w)
 	return failclosed_pass(&s->tree, s->product, SESSION_NAME, w);
 }
 
-/* While something changes nobody knows whether it will pass. */
-static int begin(const struct session *s, struct why *w)
+/* While something changes nobody knows whether it will pass; while nothing does, the token need not flicker. */
+static int begin(const struct session *s, const struct tune_job *job, struct why *w)
 {
-	if (!s->plan.refused && !tuneplan_count(&s->plan, TUNE_CHANGE) && !tuneplan_count(&s->plan, TUNE_DEGRADED))
-		return 0;
+	AUTO_TUNE_REPORT ahead = { 0 };
+	int r = tune_check(job, &ahead, w);
+
+	if (r || (!s->plan.refused && !ahead.changed))
+		return r;
 	return failclosed_begin(&s->tree, s->product, SESSION_NAME, w);
 }
 
@@ -56,8 +59,8 @@ static int apply(struct session *s, const char *config, struct tune_report *repo
 	int r = session_policy(s, config, w);
 
 	r = r ? r : session_plan(s, w);
-	r = r ? r : begin(s, w);
 	job = session_job(s);
+	r = r ? r : begin(s, &job, w);
 	r = r ? r : tune_apply(&job, report, w);
 	return r ? r : pass(s, w);
 }

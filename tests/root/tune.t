@@ -105,8 +105,8 @@ for type in ext4 xfs btrfs f2fs; do
 	ok "$type: it is root's alone, and a swap area to blkid"
 	[ -e $token ] && [ ! -e $lock ]
 	ok "$type: the product may start"
-	before=$(stat -c '%i %Y %Z' $type/swapfile)
-	run 0 apply && prints 'nothing to do' && is "$before" "$(stat -c '%i %Y %Z' $type/swapfile)"
+	before=$(stat -c '%i %Y %Z' $type/swapfile $token)
+	run 0 apply && prints 'nothing to do' && is "$before" "$(stat -c '%i %Y %Z' $type/swapfile $token)"
 	ok "$type: again changes nothing"
 	run 0 "$tune" check --config policy.conf && prints 'as planned'
 	ok "$type: check finds nothing"

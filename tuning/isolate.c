@@ -1,10 +1,12 @@
 #include "tuning/isolate.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/bytes.h"
+#include "base/io.h"
 #include "base/parse.h"
 #include "base/proc.h"
 #include "tuning/dropin.h"
@@ -374,11 +376,38 @@ int isolate_unit(const struct isolate *i, const char *unit, const char *cpus, un
 	return put_dropin(i, unit, list, weight, ret_changed, w);
 }
 
+static int write_list(const struct tree *t, const char *path, const char *list, struct why *w)
+{
+	AUTO_FD fd = openat(t->fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 || write(fd, list, strlen(list)) != (ssize_t)strlen(list))
+		return fail_errno(w, "%s/%s: '%s'", t->name, path, list);
+	return close_checked(&fd, path, w);
+}
+
 int isolate_settle(const struct isolate *i, struct why *w)
 {
 	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
 
 	return i->manager ? proc_must(reload, RELOAD_MS, w) : 0;
+}
+
+int isolate_release(const struct isolate *i, const char *unit, struct why *w)
+{
+	const struct tree_path path = tree_path("%s/cpuset.cpus", unit_group(i, unit).s);
+	AUTO_CPUSET has = { 0 }, all = { 0 };
+	AUTO_FREE char *list = NULL;
+	int r = i->cpuset ? tree_cpus(i->t, path.s, &has, w) : -ENOENT;
+
+	if (r || cpuset_count(&has) == 0)
+		return r == -ENOENT ? 0 : r;
+	r = tree_cpus(i->t, CGROUP "/cpuset.cpus.effective", &all, w);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	if (same_set(&has, &all))
+		return 0;
+	r = list_of(&all, &list, w);
+	return r ? r : write_list(i->t, path.s, list, w);
 }
 
 static void pause_ms(long ms)

@@ -57,6 +57,12 @@ MUST_USE int isolate_settle(const struct isolate *i, struct why *w);
  */
 MUST_USE int isolate_verify(const struct isolate *i, const char *unit, const char *cpus, struct why *w);
 
+/**
+ * After the drop-in has gone and systemd was told: let what runs have all CPUs. systemd (252) forgets the set, but leaves
+ * it in the kernel; and a group with processes cannot be given an empty one.
+ */
+MUST_USE int isolate_release(const struct isolate *i, const char *unit, struct why *w);
+
 /** Remove the drop-in, wherever it is. */
 MUST_USE int isolate_drop(const struct isolate *i, const char *unit, bool *ret_changed, struct why *w);
 

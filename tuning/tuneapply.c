@@ -298,7 +298,8 @@ static int settle(struct run *run, struct why *w)
 
 		if (a->kind != TUNE_CPUS || res->outcome == TUNE_FAILED)
 			continue;
-		r = isolate_verify(&run->isolate, a->object, a->wanted, &told);
+		r = *a->wanted ? isolate_verify(&run->isolate, a->object, a->wanted, &told)
+			       : isolate_release(&run->isolate, a->object, &told);
 		if (!r)
 			continue;
 		res->outcome = a->required && r != -EAGAIN ? TUNE_FAILED : TUNE_WARN;

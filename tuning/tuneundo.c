@@ -54,24 +54,30 @@ static int undo_files(const struct tune_job *j, bool *changed, struct why *w)
 
 static int undo_units(const struct tune_job *j, bool *changed, struct why *w)
 {
+	bool dropped[TUNE_UNIT_COUNT] = { false }, any = false;
 	struct isolate isolate;
-	bool units = false;
+	struct why told = { 0 };
+	char name[TUNE_OBJECT];
 	int first = 0;
 
 	isolate_init(&isolate, j->tree, j->product, j->conf->persist);
 	for (enum tune_unit u = TUNE_UNIT_CORE; u < TUNE_UNIT_COUNT; u++) {
 		struct why cause = { 0 };
-		char name[TUNE_OBJECT];
 
 		tune_unit_name(u, j->product, name);
-		add_up(isolate_drop(&isolate, name, &units, &cause), &cause, &first, w);
+		add_up(isolate_drop(&isolate, name, &dropped[u], &cause), &cause, &first, w);
+		any = any || dropped[u];
 	}
-	if (units) {
+	if (any)
+		add_up(isolate_settle(&isolate, &told), &told, &first, w);
+	for (enum tune_unit u = TUNE_UNIT_CORE; u < TUNE_UNIT_COUNT; u++) {
 		struct why cause = { 0 };
 
-		add_up(isolate_settle(&isolate, &cause), &cause, &first, w);
+		tune_unit_name(u, j->product, name);
+		if (dropped[u])
+			add_up(isolate_release(&isolate, name, &cause), &cause, &first, w);
 	}
-	*changed = *changed || units;
+	*changed = *changed || any;
 	return first;
 }
 

@@ -535,6 +535,8 @@ static void undo_puts_everything_back(void **state)
 {
 	(void)state;
 	assert_int_equal(carry_out(APPLY).r, 0);
+	put("sys/fs/cgroup/system.slice/cpuset.cpus", "4-5\n"); /* systemd leaves it there */
+	put("sys/fs/cgroup/user.slice/cpuset.cpus", "\n");
 	put("proc/sys/vm/swappiness", "20\n"); /* somebody's since; undo goes to what was before */
 	assert_true(undo());
 	is("proc/swaps", HEAD);
@@ -542,6 +544,8 @@ static void undo_puts_everything_back(void **state)
 	is("proc/sys/vm/vfs_cache_pressure", "100");
 	is("proc/irq/default_smp_affinity", "000000ff");
 	is("proc/irq/9/smp_affinity_list", "0-7");
+	is("sys/fs/cgroup/system.slice/cpuset.cpus", "0-7");
+	is("sys/fs/cgroup/user.slice/cpuset.cpus", "\n");
 	is("etc/fstab", "UUID=1 / ext4 defaults 0 1\n");
 	assert_false(has("swapfile") || has("etc/sysctl.d/99-" APP ".conf") || has("run/tandem/tune.undo"));
 	assert_false(has(UNIT "system.slice.d") || has(UNIT APP "-dpi.service.d") || has(UNIT "irqbalance.service.d"));

@@ -198,7 +198,8 @@ static void decide_and_act(const char *conf_path, const struct health *h, bool o
 	v->rebooting = p.act == ACT_END_TRIAL;
 	if (carry_out(&p, v, h, &w))
 		undone(v, p.note, &w);
-	v->committed = machine.has_record && machine.boot.rec.committed == machine.running.slot &&
+	v->committed = (machine.has_record || v->result == VERDICT_ADOPTED) &&
+		       machine.boot.rec.committed == machine.running.slot &&
 		       machine.boot.rec.phase != PHASE_COMMITTING && v->role != ROLE_FOREIGN;
 	note_baseline(v);
 	close_machine();

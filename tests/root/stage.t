@@ -7,6 +7,7 @@ stage=${TANDEM_BIN:-$here/../build/debug/bin}/tandem-stage
 # In a mount namespace, so that what is mounted for the test is seen by nobody else.
 if [ -z "$TANDEM_ALONE" ]; then
 	grep -q ' - cgroup2 ' /proc/self/mountinfo && exec env TANDEM_ALONE=1 "$0"
+	# shellcheck disable=SC2016 # the inner shell's
 	exec unshare --mount sh -c 'mkdir -p /run/tandem-test-cgroup && mount -t cgroup2 none /run/tandem-test-cgroup ||
 		{ echo "1..0 # SKIP no cgroups of version 2"; exit 0; }; TANDEM_ALONE=1 exec "$0"' "$0"
 fi
@@ -65,7 +66,8 @@ run
 grep -qx 1000 s/stages/where.log
 ok 'the class gives the OOM score (P9)'
 if grep -qw memory "$top/cgroup.controllers" && ! grep -q lacks s/stages/where.json; then
-	echo 'cat /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max' >limit
+	# shellcheck disable=SC2016 # the stage's shell
+	echo "cat $top"'$(sed -n s/^0:://p /proc/self/cgroup)/memory.max' >limit
 	stage where 'exec=/bin/sh limit' class=low
 	run
 	[ "$(cat s/stages/where.log)" -le 536870912 ]

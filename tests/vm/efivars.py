@@ -3,13 +3,17 @@
 Layout: UEFI PI 1.7 volume 3 (firmware volume header) and edk2 MdeModulePkg/Include/Guid/VariableFormat.h
 (authenticated variable header). OVMF 2022.11, 2 MiB and 4 MiB builds.
 """
+import re
 import struct
+import uuid
 
 LIVE = 0x3f               # header valid and added
 REPLACED = 0x3e           # a newer copy is on its way; counts while that copy is not there
 DELETED = 0x3d & LIVE     # VAR_DELETED clears bit 1
+OUTDATED = REPLACED & DELETED   # a copy that was replaced by a newer one
 HEADER_BYTES = 60
 GLOBAL = '8be4df61-93ca-11d2-aa0d-00e098032b8c'
+VENDOR = '9d3f1c52-7f0e-4c1a-8a35-6b2f0d4e1c77'   # of variables that only these tests write
 
 
 def guid_text(raw):
@@ -24,7 +28,7 @@ class Variable:
 
 
 class Store:
-    """What the file holds now; read once."""
+    """What the file holds now; read once. After a record that a power cut tore, any bytes may follow."""
 
     def __init__(self, path):
         self.path = path
@@ -33,6 +37,7 @@ class Store:
         header = struct.unpack_from('<H', self.raw, 48)[0]
         self.base = header + 28
         self.end = header + struct.unpack_from('<I', self.raw, header + 16)[0]
+        self.free_from = self.base
         self.records = list(self._records())
 
     def _records(self):
@@ -41,10 +46,10 @@ class Store:
             state, attributes = self.raw[at + 2], struct.unpack_from('<I', self.raw, at + 4)[0]
             name_bytes, data_bytes = struct.unpack_from('<II', self.raw, at + 36)
             data_at = at + HEADER_BYTES + name_bytes
-            name = self.raw[at + HEADER_BYTES:data_at].decode('utf-16-le').rstrip('\0')
+            name = self.raw[at + HEADER_BYTES:data_at].decode('utf-16-le', 'replace').rstrip('\0')
             yield Variable(name, guid_text(self.raw[at + 44:at + 60]), attributes,
                            self.raw[data_at:data_at + data_bytes], state, at)
-            at = (data_at + data_bytes + 3) // 4 * 4
+            at = self.free_from = (data_at + data_bytes + 3) // 4 * 4
 
     def variable(self, name, guid=GLOBAL):
         """The one that counts, or None."""
@@ -81,13 +86,13 @@ class Store:
             return None
         path_bytes = struct.unpack_from('<H', data, 4)[0]
         end = 6
-        while data[end:end + 2] != b'\0\0':
+        while data[end:end + 2] not in (b'\0\0', b''):
             end += 2
         return data[6:end].decode('utf-16-le'), file_path(data[end + 2:end + 2 + path_bytes])
 
     def entries(self, path_end):
         """Numbers of the entries whose file path ends so, case ignored as firmware does."""
-        numbers = [int(name[4:], 16) for name in self.names() if len(name) == 8 and name.startswith('Boot0')]
+        numbers = [int(name[4:], 16) for name in self.names() if re.fullmatch('Boot0[0-9A-F]{3}', name)]
         return [n for n in numbers if self.entry(n)[1].lower().endswith(path_end.lower())]
 
     def delete(self, name, guid=GLOBAL):
@@ -97,6 +102,20 @@ class Store:
                 if (record.name, record.guid) == (name, guid):
                     file.seek(record.offset + 2)
                     file.write(bytes([record.state & DELETED]))
+
+    def fill(self, record_bytes=2048):
+        """No free space: as an operating system leaves it that rewrote a variable of its own until there was none."""
+        name = 'Filler\0'.encode('utf-16-le')
+        least = HEADER_BYTES + len(name) + 2
+        with open(self.path, 'r+b') as file:
+            file.seek(self.free_from)
+            free = self.end - self.free_from
+            while free >= least:
+                size = record_bytes if free >= record_bytes + least else free
+                data = bytes(size - HEADER_BYTES - len(name))
+                file.write(struct.pack('<HBBIQ16sIII', 0x55aa, OUTDATED, 0, 7, 0, bytes(16), 0, len(name), len(data))
+                           + uuid.UUID(VENDOR).bytes_le + name + data)
+                free -= size
 
 
 def file_path(nodes):

@@ -43,8 +43,8 @@ int fail_errno(struct why *w, const char *fmt, ...) PRINTF(2, 3);
 int why_in(struct why *w, int code, const char *fmt, ...) PRINTF(3, 4);
 /** Say what the user can do next, unless that was said already. Returns `code`. */
 int why_next(struct why *w, int code, const char *fmt, ...) PRINTF(3, 4);
-#if defined(__clang_analyzer__) &&                                                                                     \
-	!defined(BASE_WHY_C) /* it looks at one file at a time, and cannot know what these return */
+/* The analyzer looks at one file at a time and cannot know what these return. */
+#if defined(__clang_analyzer__) && !defined(BASE_WHY_C)
 #define fail(w, code, ...)     (fail(w, code, __VA_ARGS__), (code))
 #define refuse(w, code, ...)   (refuse(w, code, __VA_ARGS__), (code))
 #define misuse(w, code, ...)   (misuse(w, code, __VA_ARGS__), (code))

@@ -256,6 +256,57 @@ static void bind_all(int root, const char *product, struct why *w)
 				   w)); /* the first reason stays */
 }
 
+#define MACHINE_ID_BYTES 33u /* 32 hex digits and a newline */
+
+static bool is_file(int fd, off_t size_bytes)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == size_bytes;
+}
+
+/* A random UUID without its dashes; durable, since what was once seen on the network should not change. */
+static int make_machine_id(int data, struct why *w)
+{
+	AUTO_FREE char *uuid = NULL;
+	char id[MACHINE_ID_BYTES + 1];
+	size_t n = 0;
+	int r = file_read(AT_FDCWD, "/proc/sys/kernel/random/uuid", 64, &uuid, NULL, w);
+
+	if (r)
+		return r;
+	for (const char *at = uuid; *at && n < MACHINE_ID_BYTES; at++)
+		if (*at != '-')
+			id[n++] = *at;
+	return n == MACHINE_ID_BYTES ? file_replace(data, "machine-id", id, n, 0444, w)
+				     : fail(w, -EIO, "/proc/sys/kernel/random/uuid: no UUID");
+}
+
+int rootfs_machine_id(const char *at, struct why *w)
+{
+	static const char place[] = "etc/machine-id";
+	AUTO_FD root = open_root(at, NULL);
+	AUTO_FD on = open_inside(root, place, O_PATH, RESOLVE_IN_ROOT);
+	AUTO_FD data = open_inside(root, "data", O_RDONLY | O_DIRECTORY, RESOLVE_IN_ROOT);
+	AUTO_FD kept = open_inside(data, "machine-id", O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	char path[32], to[32];
+	int r = 0;
+
+	if (!is_file(on, 0))
+		return 0;
+	if (!is_file(kept, MACHINE_ID_BYTES))
+		r = make_machine_id(data, w);
+	if (r)
+		return why_in(w, r, "/data/machine-id");
+	AUTO_FD from = open_inside(data, "machine-id", O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	if (from < 0 || mount(fd_path(from, path), fd_path(on, to), NULL, MS_BIND, NULL))
+		return fail_errno(w, "/data/machine-id on /%s", place);
+	AUTO_FD bound = open_inside(root, place, O_PATH, RESOLVE_IN_ROOT);
+	if (bound < 0 || mount(NULL, fd_path(bound, path), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+		return fail_errno(w, "/%s: read-only", place);
+	return 0;
+}
+
 static void describe_data(const char *device, const struct why *no_data, const struct why *no_bind,
 			  char ret[ROOTFS_STATE_MAX])
 {
@@ -279,6 +330,8 @@ void rootfs_data(const char *at, const char *product, const char *device, char r
 		r = mount_inside(root, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, VOLATILE_OPTIONS, "data", &no_bind);
 	if (!r)
 		bind_all(root, product, &no_bind);
+	if (device && !no_data.code)
+		IGNORE(rootfs_machine_id(at, &no_bind));
 	describe_data(device, &no_data, &no_bind, ret);
 	if (no_data.code)
 		log_error("data: %s; what is written there will be gone after the next boot", no_data.text);

@@ -53,6 +53,13 @@ MUST_USE int rootfs_volatile(const char *at, const char *product, struct why *w)
  */
 void rootfs_data(const char *at, const char *product, const char *device, char ret[ROOTFS_STATE_MAX]);
 
+/**
+ * The machine's id, made once and kept in /data/machine-id, in the place of an empty /etc/machine-id, read-only. Done by
+ * rootfs_data(); public for its test. A root without that file, or with an id of its own, is left alone.
+ * Source: machine-id(5).
+ */
+MUST_USE int rootfs_machine_id(const char *at, struct why *w);
+
 /** Whether an ext4 superblock (1024 bytes at offset 1024) has features `quota` and `project`. */
 bool ext4_has_project_quota(struct bytes superblock);
 

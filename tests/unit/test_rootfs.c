@@ -276,6 +276,60 @@ static int no_data_wanted(const char *root)
 	return strlen(log_text()) == logged ? 0 : 4;
 }
 
+/* What /etc/machine-id below the root says; "" when it cannot be read. */
+static const char *machine_id(const char *root, char ret[64])
+{
+	AUTO_FREE char *text = NULL;
+	char path[600];
+
+	(void)snprintf(path, sizeof(path), "%s/etc/machine-id", root);
+	if (file_read(AT_FDCWD, path, 63, &text, NULL, NULL))
+		return "";
+	(void)snprintf(ret, 64, "%s", text);
+	return ret;
+}
+
+static int machine_id_is_kept(const char *root)
+{
+	char first[64], second[64], path[600];
+	struct why w = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/etc/machine-id", root);
+	if (rootfs_machine_id(root, &w))
+		return 1;
+	if (strlen(machine_id(root, first)) != 33 || strspn(first, "0123456789abcdef") != 32)
+		return 2;
+	if (open(path, O_WRONLY | O_CLOEXEC) >= 0 || errno != EROFS)
+		return 3;
+	if (umount2(path, MNT_DETACH) || rootfs_machine_id(root, &w))
+		return 4;
+	return strcmp(machine_id(root, second), first) == 0 ? 0 : 5;
+}
+
+static int machine_id_of_the_image_stays(const char *root)
+{
+	char id[64], path[600];
+	struct why w = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/etc/machine-id", root);
+	if (rootfs_machine_id(root, &w) || there(root, "etc/machine-id"))
+		return 1;
+	if (file_replace(AT_FDCWD, path, "its own\n", 8, 0644, &w) || rootfs_machine_id(root, &w))
+		return 2;
+	return strcmp(machine_id(root, id), "its own\n") == 0 && !there(root, "data/machine-id") ? 0 : 3;
+}
+
+static int machine_id_by_a_link_is_not_followed(const char *root)
+{
+	char id[64], path[600];
+	struct why w = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/data/machine-id", root);
+	if (symlink("../secret", path) || rootfs_machine_id(root, &w))
+		return 1;
+	return strspn(machine_id(root, id), "0123456789abcdef") == 32 ? 0 : 2;
+}
+
 static void make_var_data_opt(const char *root, const char *opt)
 {
 	const char *const folders[] = { "var/old", "data", opt };
@@ -313,6 +367,39 @@ static void no_data_partition_in_the_configuration_is_no_error(void **state)
 	if (r == 99)
 		skip();
 	assert_int_equal(r, 0);
+}
+
+static void machine_ids_are_made_once_and_only_where_the_image_wants_one(void **state)
+{
+	static const struct {
+		const char *name;
+		bool empty_file; /* /etc/machine-id is there */
+		int (*test)(const char *root);
+	} table[] = {
+		{ "id-kept", true, machine_id_is_kept },
+		{ "id-own", false, machine_id_of_the_image_stays },
+		{ "id-link", true, machine_id_by_a_link_is_not_followed },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const char *root = make_root(table[i].name);
+		char path[600];
+		struct why w = { 0 };
+		int r;
+
+		make_var_data_opt(root, "etc");
+		(void)snprintf(path, sizeof(path), "%s/secret", root);
+		assert_ok(file_replace(AT_FDCWD, path, "ssssssssssssssssssssssssssssssss\n", 33, 0600, &w), w);
+		(void)snprintf(path, sizeof(path), "%s/etc/machine-id", root);
+		if (table[i].empty_file)
+			assert_ok(file_replace(AT_FDCWD, path, "", 0, 0444, &w), w);
+		r = in_namespace(table[i].test, root);
+		if (r == 99)
+			skip();
+		if (r)
+			fail_msg("%s: %d", table[i].name, r);
+	}
 }
 
 static int opt_missing(const char *root)
@@ -353,6 +440,7 @@ int main(void)
 		cmocka_unit_test(only_pid_1_of_an_initramfs_may_switch),
 		cmocka_unit_test(volatile_folders_stand_in_for_a_missing_data_partition),
 		cmocka_unit_test(no_data_partition_in_the_configuration_is_no_error),
+		cmocka_unit_test(machine_ids_are_made_once_and_only_where_the_image_wants_one),
 		cmocka_unit_test(a_missing_mount_point_of_the_product_costs_only_that),
 	};
 

@@ -32,7 +32,7 @@ def root_is_read_only_and_data_is_not(up):
     tap.ok(sources['/'][0] == '/dev/vda3' and sources['/'][1].startswith('ro'), 'the root is slot a, read-only', sources['/'])
     for path in MOUNTED:
         tap.ok(sources.get(path, ['nothing'])[0].startswith('/dev/vda5'), '%s is on the data partition' % path, sources.get(path))
-    up.boot.must('echo kept >/var/lib/ransomeye/note && sync')
+    up.boot.must('echo kept >/var/lib/ransomeye/note && cp /etc/machine-id /var/lib/ransomeye/id && sync')
 
 
 def first(machine):
@@ -56,6 +56,8 @@ def second(machine):
     tap.ok(up.boot.said('starting Boot.* "Tandem a"'), 'the second boot comes by the entry of slot a')
     committed_slot_runs(up)
     tap.equal(up.boot.must('cat /var/lib/ransomeye/note'), 'kept', 'what was written to the data partition is there')
+    tap.equal(up.boot.must('cat /etc/machine-id'), up.boot.must('cat /var/lib/ransomeye/id'),
+              'the machine has the id that it had')
     tap.equal(up.said['efi-writes'], '0', 'tandem-init wrote no variable')
     up.boot.tell('systemctl poweroff')
     tap.equal(up.boot.ended(), 'guest-shutdown', 'orderly power off')

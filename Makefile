@@ -48,7 +48,7 @@ ALL_CFLAGS := -std=gnu11 -fPIE -fvisibility=hidden -pthread $(WARN) $(OPT.$(V)) 
 ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT.$(V)) $(LDFLAGS)
 LDLIBS := $(shell pkg-config --libs $(PKGS))
 
-.PHONY: all check check-all check-root check-vm layers fuzz bench tidy format install clean help progs tests
+.PHONY: all check check-all check-root check-vm check-scale layers fuzz bench tidy format install clean help progs tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: progs compile_commands.json
@@ -95,6 +95,10 @@ check-root: progs $(ROOT_TESTS:%.c=$(O)/%)
 # As root: the virtual machine tests with every power cut, which scripts/check has three of.
 check-vm: progs
 	@TANDEM_VM_LONG=1 TANDEM_BIN=$(CURDIR)/$(O)/bin TANDEM_BUILD=$(CURDIR)/$(O) prove --jobs 2 --timer --exec '' tests/vm/*.t
+
+# As root: a machine of 196 GB and 48 processors. Some ten minutes.
+check-scale: progs
+	@TANDEM_BIN=$(CURDIR)/$(O)/bin prove -v --timer --exec '' tests/scale/*.t
 
 check-all:
 	$(MAKE) V=debug WERROR=1 check

@@ -52,14 +52,34 @@ class Image:
         return path
 
 
-def image(version, variant='good', lean=True, *options, mode='bootnext', attempts=3, health_s=None):
-    """Build (or reuse) one version of the appliance; lean ones boot and install fast."""
+def overlay(folder, files):
+    """A folder with these files, for mkappliance --overlay."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, text in files.items():
+        path = os.path.join(folder, path.lstrip('/'))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as file:
+            file.write(text)
+        os.chmod(path, 0o755 if text.startswith('#!') else 0o644)
+    return folder
+
+
+def image(version, variant='good', lean=True, *options, mode='bootnext', attempts=3, health_s=None, tuning=None, files=None):
+    """Build (or reuse) one version of the appliance; lean ones boot and install fast.
+
+    tuning   a dict of changes to its tuning.conf: the version runs the tuning stage; None: it has no stages
+    files    a dict of further files, path: text; a text that starts with #! is a program's
+    """
     health_s = health_s or (SICK_S if variant == 'bad-health' else HEALTH_S)
     words = ['--version', version, '--variant', variant, '--test-agent', '--format', 'erofs',
              '--set', 'system.mode=' + mode, '--set', 'system.attempts=%d' % attempts,
              '--set', 'health.deadline=%d' % health_s] + (['--lean'] if lean else []) + list(options)
-    name = '-'.join(word.strip('-').replace('/', '_').replace('=', '_') for word in words if word != '--set')
+    if tuning is not None:
+        words += ['--stages'] + [word for change in tuning.items() for word in ('--tuning', '%s=%s' % change)]
+    name = '-'.join(word.strip('-').replace('/', '_').replace('=', '_') for word in words if word not in ('--set', '--tuning'))
     folder = os.path.join(IMAGES, name[:200])
+    if files:
+        words += ['--overlay', overlay(folder + '.files', files)]
     host(os.path.join(TOP, 'scripts/mkappliance'), *words, '-o', folder)
     return Image(folder)
 
@@ -115,9 +135,9 @@ def stick(path, **files):
 class Up:
     """A booted appliance: a vm.Boot with what Tandem says of it."""
 
-    def __init__(self, boot):
+    def __init__(self, boot, ready_s=vm.BOOT_S):
         self.boot = boot
-        self.seconds = boot.ready()
+        self.seconds = boot.ready(ready_s)
         self.said = dict(line.split('=', 1) for line in boot.must('cat /run/tandem/boot').splitlines() if '=' in line)
         self.version = boot.must('. /usr/lib/os-release; echo $IMAGE_VERSION').strip()
 
@@ -209,8 +229,8 @@ class Appliance:
         """A file on the EFI system partition, while the power is off."""
         return esp_file(self.disk_path, path)
 
-    def up(self, **options):
-        return Up(self.power_on(**options))
+    def up(self, ready_s=vm.BOOT_S, **options):
+        return Up(self.power_on(**options), ready_s)
 
     def again(self, up, **options):
         """Orderly reboot of a running appliance, and through whatever resets follow, until it is up again."""

@@ -50,7 +50,7 @@ def make_images():
                                    ('v3-bad-init', '3.0.0', 'bad-init'), ('v3-bad-health', '3.0.1', 'bad-health'),
                                    ('v4', '4.0.0', 'good')):
         with Step('image %s: %s, %s' % (name, version, variant)) as step:
-            image = made[name] = appliance.image(version, variant, False, '--level', '3', attempts=1)
+            image = made[name] = appliance.image(version, variant, False, '--level', '3', attempts=1, tuning={})
             parts = ['root %d MiB' % (os.path.getsize(image.path('root.img')) >> 20)]
             if name != 'v1':
                 parts.append('signed bundle %d MiB' % (os.path.getsize(image.bundle()) >> 20))
@@ -63,6 +63,14 @@ def update_and_commit(machine):
         up = machine.up()
         step.expect(up, 'a', '1.0.0', 'committed')
         indent(up.boot.must('tandem-tune facts'))
+    with Step('tuning, before the system was started') as step:
+        indent(up.boot.must('tandem-tune plan'))
+        step.outcome = 'check: ' + up.boot.must('tandem-tune check').strip()
+        up.verdict()
+        indent(up.boot.must('tandem-stage status'))
+        with open(os.path.join(FOLDER, 'boot.svg'), 'w') as file:
+            file.write(up.boot.must('tandem-stage plot'))
+        say('    build/demo/boot.svg is a picture of this boot')
     with Step('install v2 into slot b') as step:
         up.install('v2.reup')
         step.outcome = 'written, read back, armed'
@@ -114,7 +122,7 @@ def cut_power(machine, up):
 def demo():
     images = make_images()
     with Step('disk: partition table, file systems, v1 in slot a') as step:
-        machine = appliance.Appliance(FOLDER, cpus=2, memory_mib=1024).with_disk(a=images['v1'], size='3G')
+        machine = appliance.Appliance(FOLDER, cpus=2, memory_mib=1024).with_disk(a=images['v1'], size='40G')
         bundles = {name + '.reup': image.bundle() for name, image in images.items() if name != 'v1'}
         machine.with_stick(**bundles)
         step.outcome = 'build/demo/disk.img, and a USB stick with %d bundles' % len(bundles)

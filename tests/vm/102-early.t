@@ -32,7 +32,7 @@ def tuned(up):
 
 
 def main():
-    image = appliance.image('1.0.0', 'good', True, '--initramfs', 'debian', '--format', 'ext4', '--cmdline', 'rw', tuning=TUNING,
+    image = appliance.image('1.0.0', 'good', True, *appliance.DEBIAN_INITRAMFS, '--format', 'ext4', '--cmdline', 'rw', tuning=TUNING,
                             files={'/etc/fstab': FSTAB})
     machine = appliance.Appliance(os.path.join(appliance.SCENARIOS, 'early'), cpus=1).with_disk(a=image)
     up = machine.up()

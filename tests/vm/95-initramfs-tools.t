@@ -19,7 +19,7 @@ def decided(up, slot, role, version):
 
 
 def main():
-    images = {version: appliance.image(version, 'good', True, '--initramfs', 'debian') for version in ('1.0.0', '2.0.0')}
+    images = {version: appliance.image(version, 'good', True, *appliance.DEBIAN_INITRAMFS) for version in ('1.0.0', '2.0.0')}
     machine = appliance.Appliance(os.path.join(appliance.SCENARIOS, 'initramfs-tools')).with_disk(a=images['1.0.0'])
     machine.with_stick(**{'v2.reup': images['2.0.0'].bundle()})
     up = machine.up()

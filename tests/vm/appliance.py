@@ -21,6 +21,9 @@ PROGRAMS = os.environ.get('TANDEM_BIN') or os.path.join(TOP, 'build/debug/bin')
 STICK = '/run/stick'          # where the guest mounts the first further disk
 HEALTH_S = 150                # deadline of the health probes in test images; 15 s on an idle machine
 SICK_S = 20                   # of one that never gets healthy
+# Options of an image whose initramfs is made by initramfs-tools. It takes longer to its init than the usual watchdog allows a
+# loaded host.
+DEBIAN_INITRAMFS = ('--initramfs', 'debian', '--set', 'system.watchdog-timeout=180')
 INSTALL_S = 600               # of a lean image; 20 s on an idle machine
 
 

@@ -79,7 +79,7 @@ $(foreach p,$(PROGS),$(eval $(call prog,$(p))))
 $(O)/tests/%: $(O)/tests/%.o $(TEST_LIB:%.c=$(O)/%.o) $(O)/lib.a
 	@echo '  LINK  $@'
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
-tests: $(TESTS:%.c=$(O)/%) progs
+tests: $(TESTS:%.c=$(O)/%) $(ROOT_TESTS:%.c=$(O)/%) progs
 
 # base, partitions, tuning know nothing of each other but what DESIGN says; see scripts/layers.
 layers:

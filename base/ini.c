@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/parse.h"
 
 #define KEYS_MAX       4096u
 #define LINE_MAX_BYTES 190u /* inih's line buffer holds 200 with its terminators */
@@ -260,5 +261,19 @@ int ini_value_file(const char *path, const char *section, const char *key, char 
 	if (!v.given)
 		return misuse(w, -ENODATA, "%s: [%s] %s is missing", path, section, key);
 	memcpy(ret, value, strlen(value) + 1);
+	return 0;
+}
+
+int ini_text(char *out, size_t room, const char *value, struct why *w)
+{
+	size_t n = strlen(value);
+
+	if (n == 0)
+		return misuse(w, -EBADMSG, "is empty");
+	if (n >= room)
+		return misuse(w, -EBADMSG, "%zu bytes, the limit is %zu", n, room - 1);
+	if (!text_printable(bytes_of(value, n)))
+		return misuse(w, -EBADMSG, "is not UTF-8 text, or has control characters");
+	memcpy(out, value, n + 1);
 	return 0;
 }

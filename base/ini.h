@@ -41,6 +41,12 @@ MUST_USE int ini_read(struct bytes text, const char *name, const struct ini_key 
 MUST_USE int ini_read_file(const char *path, const struct ini_key *keys, size_t n_keys, void *into, struct why *w);
 
 /**
+ * For setters: a value that is text, with its NUL, into `out` of `room` bytes.
+ * Returns 0; -EBADMSG (usage) when it is empty, too long, not UTF-8 or has control characters.
+ */
+MUST_USE int ini_text(char *out, size_t room, const char *value, struct why *w);
+
+/**
  * One value out of a file whose other keys are somebody else's: sections and keys that are unknown here are passed over,
  * the syntax still has to be right.
  * @ret  holds `room` bytes

@@ -67,24 +67,10 @@ struct reading {
 	bool phase;
 };
 
-static int put(char *out, size_t room, const char *value, struct why *w)
-{
-	size_t n = strlen(value);
-
-	if (n == 0)
-		return misuse(w, -EBADMSG, "is empty");
-	if (n >= room)
-		return misuse(w, -EBADMSG, "%zu bytes, the limit is %zu", n, room - 1);
-	if (!text_printable(bytes_of(value, n)))
-		return misuse(w, -EBADMSG, "is not UTF-8 text, or has control characters");
-	memcpy(out, value, n + 1);
-	return 0;
-}
-
 static int set_description(void *into, const char *sub, const char *value, struct why *w)
 {
 	(void)sub;
-	return put(((struct reading *)into)->stage.description, STAGE_TEXT, value, w);
+	return ini_text(((struct reading *)into)->stage.description, STAGE_TEXT, value, w);
 }
 
 static int set_phase(void *into, const char *sub, const char *value, struct why *w)
@@ -101,7 +87,7 @@ static int set_exec(void *into, const char *sub, const char *value, struct why *
 	(void)sub;
 	if (value[0] != '/')
 		return misuse(w, -EBADMSG, "'%s' does not start with an absolute path", value);
-	return put(((struct reading *)into)->stage.exec, STAGE_TEXT, value, w);
+	return ini_text(((struct reading *)into)->stage.exec, STAGE_TEXT, value, w);
 }
 
 static int set_unit(void *into, const char *sub, const char *value, struct why *w)
@@ -109,7 +95,7 @@ static int set_unit(void *into, const char *sub, const char *value, struct why *
 	(void)sub;
 	if (value[0] == '-' || strpbrk(value, " \t/"))
 		return misuse(w, -EBADMSG, "'%s' is not the name of a unit", value);
-	return put(((struct reading *)into)->stage.unit, STAGE_TEXT, value, w);
+	return ini_text(((struct reading *)into)->stage.unit, STAGE_TEXT, value, w);
 }
 
 /* One or more names, with blanks between them. */
@@ -117,7 +103,7 @@ static int add_after(void *into, const char *sub, const char *value, struct why 
 {
 	struct stage *s = &((struct reading *)into)->stage;
 	char names[STAGE_TEXT], *save = NULL;
-	int r = put(names, sizeof(names), value, w);
+	int r = ini_text(names, sizeof(names), value, w);
 
 	(void)sub;
 	for (char *name = r ? NULL : strtok_r(names, " \t", &save); name; name = strtok_r(NULL, " \t", &save)) {
@@ -179,7 +165,7 @@ static int add_environment(void *into, const char *sub, const char *value, struc
 		return misuse(w, -EBADMSG, "'%s' is not NAME=value", value);
 	if (s->n_environment == STAGE_ENV_MAX)
 		return misuse(w, -EBADMSG, "more than %u variables", STAGE_ENV_MAX);
-	return put(s->environment[s->n_environment++], STAGE_TEXT, value, w);
+	return ini_text(s->environment[s->n_environment++], STAGE_TEXT, value, w);
 }
 
 static const struct ini_key keys[] = {

@@ -8,20 +8,6 @@
 #include "base/parse.h"
 #include "partitions/guid.h"
 
-static int put(char *out, size_t room, const char *value, struct why *w)
-{
-	size_t n = strlen(value);
-
-	if (n == 0)
-		return misuse(w, -EBADMSG, "is empty");
-	if (n >= room)
-		return misuse(w, -EBADMSG, "%zu bytes, the limit is %zu", n, room - 1);
-	if (!text_printable(bytes_of(value, n)))
-		return misuse(w, -EBADMSG, "is not UTF-8 text, or has control characters");
-	memcpy(out, value, n + 1);
-	return 0;
-}
-
 /* The product's name becomes part of paths and unit names. */
 static int set_product(void *into, const char *sub, const char *value, struct why *w)
 {
@@ -30,7 +16,7 @@ static int set_product(void *into, const char *sub, const char *value, struct wh
 	(void)sub;
 	if (value[strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-")] || value[0] == '-')
 		return misuse(w, -EBADMSG, "'%s': lower-case letters, digits and '-' only", value);
-	return put(c->product, sizeof(c->product), value, w);
+	return ini_text(c->product, sizeof(c->product), value, w);
 }
 
 /* As a bundle's manifest can name it (docs/formats/bundle.md): anything else would never match. */
@@ -43,7 +29,7 @@ static int set_compatible(void *into, const char *sub, const char *value, struct
 	if (value[strspn(value, set)] || (value[0] && strchr("._-", value[0])))
 		return misuse(w, -EBADMSG, "'%s': letters, digits, '.', '_' and '-' only, the first a letter or digit",
 			      value);
-	return put(c->compatible, sizeof(c->compatible), value, w);
+	return ini_text(c->compatible, sizeof(c->compatible), value, w);
 }
 
 static int set_mode(void *into, const char *sub, const char *value, struct why *w)
@@ -120,7 +106,7 @@ static int set_place(char *out, const char *value, struct why *w)
 		return misuse(w, -EBADMSG, "'%s' is neither PARTLABEL=name nor PARTUUID=guid", value);
 	if (uuid && !guid_valid(value + 9))
 		return misuse(w, -EBADMSG, "'%s' is no GUID", value + 9);
-	return put(out, SYSCONF_TEXT, value, w);
+	return ini_text(out, SYSCONF_TEXT, value, w);
 }
 
 static int set_esp(void *into, const char *sub, const char *value, struct why *w)
@@ -195,7 +181,7 @@ static int set_boot_file(void *into, const char *sub, const char *value, struct 
 			      "'%s' is no file below the ESP, written as folder/name in ASCII without blanks", value);
 	if (n >= 4 && strcasecmp(value + n - 4, ".new") == 0)
 		return misuse(w, -EBADMSG, "'%s': names in .new are for files that are being written", value);
-	return put(s->boot_file, sizeof(s->boot_file), value, w);
+	return ini_text(s->boot_file, sizeof(s->boot_file), value, w);
 }
 
 static int set_trust_keys(void *into, const char *sub, const char *value, struct why *w)
@@ -205,7 +191,7 @@ static int set_trust_keys(void *into, const char *sub, const char *value, struct
 	(void)sub;
 	if (value[0] != '/')
 		return misuse(w, -EBADMSG, "'%s' is not an absolute path", value);
-	return put(c->trust_keys, sizeof(c->trust_keys), value, w);
+	return ini_text(c->trust_keys, sizeof(c->trust_keys), value, w);
 }
 
 static int add_probe(void *into, enum sysconf_probe_kind kind, const char *value, struct why *w)
@@ -215,7 +201,7 @@ static int add_probe(void *into, enum sysconf_probe_kind kind, const char *value
 	if (c->n_probes == SYSCONF_PROBES)
 		return misuse(w, -EBADMSG, "more than %u probes", SYSCONF_PROBES);
 	c->probes[c->n_probes].kind = kind;
-	return put(c->probes[c->n_probes++].what, SYSCONF_TEXT, value, w);
+	return ini_text(c->probes[c->n_probes++].what, SYSCONF_TEXT, value, w);
 }
 
 static int add_unit(void *into, const char *sub, const char *value, struct why *w)

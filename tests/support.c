@@ -1,9 +1,13 @@
 #include "tests/support.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
 
 static char folder[PATH_MAX];
 
@@ -41,4 +45,15 @@ const char *scratch_path(const char *name)
 	if (snprintf(path, PATH_MAX, "%s/%s", scratch(), name) >= PATH_MAX)
 		fail_msg("name too long");
 	return path;
+}
+
+void scratch_put(const char *name, const char *text)
+{
+	char above[PATH_MAX];
+	struct why w = { 0 };
+
+	(void)snprintf(above, sizeof(above), "%s", scratch_path(name));
+	*strrchr(above, '/') = '\0';
+	assert_ok(dir_make(above, 0755, &w), w);
+	assert_ok(file_replace(AT_FDCWD, scratch_path(name), text, strlen(text), 0644, &w), w);
 }

@@ -43,5 +43,7 @@
 const char *scratch(void);
 /** "scratch()/name", in one of eight rotating buffers. */
 const char *scratch_path(const char *name);
+/** A file of that content there, with its folders. */
+void scratch_put(const char *name, const char *text);
 
 #endif

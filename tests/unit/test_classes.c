@@ -210,13 +210,6 @@ static void class_is_found_by_name(void **state)
 	assert_string_equal(w.text, "'Low' is no class; there are critical, high, normal, low, scavenger");
 }
 
-static void put(const char *path, const char *text)
-{
-	struct why w = { 0 };
-
-	assert_ok(file_replace(AT_FDCWD, scratch_path(path), text, strlen(text), 0644, &w), w);
-}
-
 static void owners_file_goes_over_the_shipped_one(void **state)
 {
 	struct tree t = { .fd = -1 };
@@ -229,12 +222,12 @@ static void owners_file_goes_over_the_shipped_one(void **state)
 	assert_ok(tree_open(scratch(), &t, &w), w);
 	assert_ok(classes_load(&t, &c, &w), w);
 	assert_memory_equal(&c, &classes_default, sizeof(c));
-	put(CLASSES_SHIPPED, "[low]\ncpu-shares=100\npids-limit=7\n");
-	put(CLASSES_CONF, "[low]\npids-limit=8\n");
+	scratch_put(CLASSES_SHIPPED, "[low]\ncpu-shares=100\npids-limit=7\n");
+	scratch_put(CLASSES_CONF, "[low]\npids-limit=8\n");
 	assert_ok(classes_load(&t, &c, &w), w);
 	assert_int_equal(c.at[CLASS_LOW].cpu_shares, 100);
 	assert_int_equal(c.at[CLASS_LOW].pids_limit, 8);
-	put(CLASSES_CONF, "[low]\npids=8\n");
+	scratch_put(CLASSES_CONF, "[low]\npids=8\n");
 	assert_int_equal(classes_load(&t, &c, &w), -EBADMSG);
 	assert_non_null(strstr(w.text, "/etc/tandem/classes.conf:2: unknown key 'pids'"));
 	tree_close(&t);

@@ -9,25 +9,14 @@
 
 static struct tree tree;
 
-static void put(const char *path, const char *text)
-{
-	struct why w = { 0 };
-	char folder[300];
-
-	(void)snprintf(folder, sizeof(folder), "%s", scratch_path(path));
-	*strrchr(folder, '/') = '\0';
-	assert_ok(dir_make(folder, 0755, &w), w);
-	assert_ok(file_replace(AT_FDCWD, scratch_path(path), text, strlen(text), 0644, &w), w);
-}
-
 static int set_up(void **state)
 {
 	struct why w = { 0 };
 
 	(void)state;
-	put("proc/irq/default_smp_affinity", "ff\n");
-	put("proc/irq/9/smp_affinity_list", "0-7\n");
-	put("proc/irq/10/smp_affinity_list", "3\n");
+	scratch_put("proc/irq/default_smp_affinity", "ff\n");
+	scratch_put("proc/irq/9/smp_affinity_list", "0-7\n");
+	scratch_put("proc/irq/10/smp_affinity_list", "3\n");
 	assert_ok(tree_open(scratch(), &tree, &w), w);
 	return 0;
 }
@@ -45,7 +34,7 @@ static void default_is(const char *mask, const char *list)
 	AUTO_FREE char *got = NULL;
 	struct why w = { 0 };
 
-	put("proc/irq/default_smp_affinity", mask);
+	scratch_put("proc/irq/default_smp_affinity", mask);
 	assert_ok(irq_default(&tree, &s, &w), w);
 	got = cpuset_format(&s);
 	assert_string_equal(got, list);
@@ -70,7 +59,7 @@ static void text_that_is_no_mask_is_an_error(void **state)
 		AUTO_CPUSET s = { 0 };
 		struct why w = { 0 };
 
-		put("proc/irq/default_smp_affinity", bad[i]);
+		scratch_put("proc/irq/default_smp_affinity", bad[i]);
 		if (irq_default(&tree, &s, &w) != -EBADMSG)
 			fail_msg("'%s' is taken", bad[i]);
 	}

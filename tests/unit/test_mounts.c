@@ -11,18 +11,6 @@
 #include "base/io.h"
 #include "tests/support.h"
 
-static void put(const char *path, const char *text)
-{
-	char full[PATH_MAX];
-	struct why w = { 0 };
-
-	(void)snprintf(full, sizeof(full), "%s/%s", scratch(), path);
-	*strrchr(full, '/') = '\0';
-	assert_ok(dir_make(full, 0700, &w), w);
-	(void)snprintf(full, sizeof(full), "%s/%s", scratch(), path);
-	assert_ok(file_replace(AT_FDCWD, full, text, strlen(text), 0600, &w), w);
-}
-
 static void link_to(const char *path, const char *target)
 {
 	char full[PATH_MAX];
@@ -43,10 +31,10 @@ static void device(const char *name, const char *folder, const char *number, con
 
 	(void)snprintf(path, sizeof(path), "sys/devices/%s/dev", folder);
 	(void)snprintf(text, sizeof(text), "%s\n", number);
-	put(path, text);
+	scratch_put(path, text);
 	(void)snprintf(path, sizeof(path), "sys/devices/%s/uevent", folder);
 	(void)snprintf(text, sizeof(text), "MAJOR=1\nDEVNAME=%s\nDEVTYPE=disk\n", node);
-	put(path, text);
+	scratch_put(path, text);
 	(void)snprintf(text, sizeof(text), "../../devices/%s", folder);
 	(void)snprintf(path, sizeof(path), "sys/class/block/%s", name);
 	link_to(path, text);
@@ -65,32 +53,32 @@ static int make_tree(void **state)
 
 	(void)state;
 	device("sda", "pci/block/sda", "8:0", "sda");
-	put("sys/devices/pci/block/sda/size", "8192\n");
+	scratch_put("sys/devices/pci/block/sda/size", "8192\n");
 	device("sda1", "pci/block/sda/sda1", "8:1", "sda1");
-	put("sys/devices/pci/block/sda/sda1/partition", "1\n");
+	scratch_put("sys/devices/pci/block/sda/sda1/partition", "1\n");
 	device("sda2", "pci/block/sda/sda2", "8:2", "sda2");
-	put("sys/devices/pci/block/sda/sda2/partition", "2\n");
+	scratch_put("sys/devices/pci/block/sda/sda2/partition", "2\n");
 	link_to("sys/devices/pci/block/sda/sda2/holders/dm-0", "../../../../../virtual/block/dm-0");
 	device("dm-0", "virtual/block/dm-0", "253:0", "dm-0");
-	put("sys/devices/virtual/block/dm-0/dm/name", "vg-root\n");
+	scratch_put("sys/devices/virtual/block/dm-0/dm/name", "vg-root\n");
 	device("sdb", "pci/block/sdb", "8:16", "sdb");
 	link_to("sys/devices/pci/block/sdb/holders/md0", "../../../../virtual/block/md0");
 	device("cciss!c0d0", "pci/block/cciss!c0d0", "104:0", "cciss/c0d0");
 	device("cciss!c0d0p1", "pci/block/cciss!c0d0/cciss!c0d0p1", "104:1", "cciss/c0d0p1");
-	put("sys/devices/pci/block/cciss!c0d0/cciss!c0d0p1/partition", "1\n");
+	scratch_put("sys/devices/pci/block/cciss!c0d0/cciss!c0d0p1/partition", "1\n");
 	device("loop0", "virtual/block/loop0", "7:0", "loop0");
 	(void)snprintf(text, sizeof(text), "%s\n", scratch_path("backing.img"));
-	put("sys/devices/virtual/block/loop0/loop/backing_file", text);
-	put("backing.img", "x");
-	put("swapfile", "x");
-	put("mountinfo", "20 1 8:1 / /boot/with\\040blank rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
-			 "21 20 8:1 /sub /mnt rw - ext4 /dev/sda1 rw\n"
-			 "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n"
-			 "23 1 0:40 / /proc rw - proc proc rw\n"
-			 "24 1 0:41 / /btrfs rw - btrfs /dev/nowhere rw\n");
+	scratch_put("sys/devices/virtual/block/loop0/loop/backing_file", text);
+	scratch_put("backing.img", "x");
+	scratch_put("swapfile", "x");
+	scratch_put("mountinfo", "20 1 8:1 / /boot/with\\040blank rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+				 "21 20 8:1 /sub /mnt rw - ext4 /dev/sda1 rw\n"
+				 "22 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n"
+				 "23 1 0:40 / /proc rw - proc proc rw\n"
+				 "24 1 0:41 / /btrfs rw - btrfs /dev/nowhere rw\n");
 	(void)snprintf(text, sizeof(text), "Filename Type Size Used Priority\n%s file 1024 0 -2\n",
 		       scratch_path("swapfile"));
-	put("swaps", text);
+	scratch_put("swaps", text);
 	(void)snprintf(sys, sizeof(sys), "%s/sys", scratch());
 	(void)snprintf(mountinfo, sizeof(mountinfo), "%s/mountinfo", scratch());
 	(void)snprintf(swaps, sizeof(swaps), "%s/swaps", scratch());
@@ -215,13 +203,13 @@ static void sysblock_bad_attributes_are_refused(void **state)
 	dev_t dev = 0;
 
 	(void)state;
-	put("sys/devices/pci/block/sdb/size", "many\n");
+	scratch_put("sys/devices/pci/block/sdb/size", "many\n");
 	assert_int_equal(sysblock_u64(&blocks, "sdb", "size", &v, NULL), -EINVAL);
-	put("sys/devices/pci/block/sdb/dev", "8-16\n");
+	scratch_put("sys/devices/pci/block/sdb/dev", "8-16\n");
 	assert_int_equal(sysblock_devno(&blocks, "sdb", &dev, NULL), -EBADMSG);
-	put("sys/devices/pci/block/sdb/long", "0123456789\n");
+	scratch_put("sys/devices/pci/block/sdb/long", "0123456789\n");
 	assert_int_equal(sysblock_text(&blocks, "sdb", "long", text, sizeof(text), NULL), -E2BIG);
-	put("sys/devices/pci/block/sdb/uevent", "MAJOR=8\nXDEVNAME=sdb\n");
+	scratch_put("sys/devices/pci/block/sdb/uevent", "MAJOR=8\nXDEVNAME=sdb\n");
 	assert_int_equal(sysblock_node(&blocks, "sdb", (char[SYSBLOCK_NODE_BYTES]){ 0 }, NULL), -ENODATA);
 }
 

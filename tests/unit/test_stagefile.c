@@ -135,13 +135,6 @@ static char *folder_of(const char *name)
 	return path;
 }
 
-static void put(const char *path, const char *text)
-{
-	struct why w = { 0 };
-
-	assert_ok(file_replace(AT_FDCWD, scratch_path(path), text, strlen(text), 0644, &w), w);
-}
-
 /* Without a file, or with one that is taken away, a stage is not there; a folder that is missing is empty. */
 static void a_later_folder_overrides_and_masks(void **state)
 {
@@ -150,12 +143,12 @@ static void a_later_folder_overrides_and_masks(void **state)
 	struct why w = { 0 };
 
 	(void)state;
-	put("usr/20-b.stage", HEAD);
-	put("usr/10-a.stage", HEAD);
-	put("usr/30-c.stage", HEAD);
-	put("usr/README", "no stage");
-	put("etc/20-b.stage", HEAD "timeout=7\n");
-	put("etc/40-d.stage", HEAD);
+	scratch_put("usr/20-b.stage", HEAD);
+	scratch_put("usr/10-a.stage", HEAD);
+	scratch_put("usr/30-c.stage", HEAD);
+	scratch_put("usr/README", "no stage");
+	scratch_put("etc/20-b.stage", HEAD "timeout=7\n");
+	scratch_put("etc/40-d.stage", HEAD);
 	assert_return_code(symlink("/dev/null", scratch_path("etc/30-c.stage")), 0);
 	AUTO_STAGES s = { 0 };
 	assert_ok(stages_load(folders, 3, &s, &w), w);
@@ -176,8 +169,8 @@ static void two_files_with_one_name_are_refused(void **state)
 	struct stages s;
 
 	(void)state;
-	put("twice/10-a.stage", HEAD);
-	put("twice/20-a.stage", HEAD);
+	scratch_put("twice/10-a.stage", HEAD);
+	scratch_put("twice/20-a.stage", HEAD);
 	assert_int_equal(stages_load(&folder, 1, &s, &w), -EBADMSG);
 	assert_non_null(strstr(w.text, "there is a stage 'a' already, in 10-a.stage"));
 }
@@ -193,7 +186,7 @@ static void more_than_the_limit_is_refused(void **state)
 	(void)state;
 	for (unsigned int i = 0; i <= STAGES_MAX; i++) {
 		(void)snprintf(name, sizeof(name), "many/10-s%u.stage", i);
-		put(name, HEAD);
+		scratch_put(name, HEAD);
 	}
 	assert_int_equal(stages_load(&folder, 1, &s, &w), -E2BIG);
 }

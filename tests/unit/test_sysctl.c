@@ -10,25 +10,14 @@
 
 static struct tree tree;
 
-static void put(const char *path, const char *text)
-{
-	struct why w = { 0 };
-	char folder[300];
-
-	(void)snprintf(folder, sizeof(folder), "%s", scratch_path(path));
-	*strrchr(folder, '/') = '\0';
-	assert_ok(dir_make(folder, 0755, &w), w);
-	assert_ok(file_replace(AT_FDCWD, scratch_path(path), text, strlen(text), 0644, &w), w);
-}
-
 static int set_up(void **state)
 {
 	struct why w = { 0 };
 
 	(void)state;
-	put("proc/sys/vm/swappiness", "60\n");
-	put("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n");
-	put("proc/sys/net/ipv4/conf/eth0.100/forwarding", "0\n");
+	scratch_put("proc/sys/vm/swappiness", "60\n");
+	scratch_put("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n");
+	scratch_put("proc/sys/net/ipv4/conf/eth0.100/forwarding", "0\n");
 	assert_ok(tree_open(scratch(), &tree, &w), w);
 	return 0;
 }
@@ -140,7 +129,7 @@ static void value_over_the_limit_is_an_error(void **state)
 	(void)state;
 	memset(text, '7', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
-	put("proc/sys/vm/long", text);
+	scratch_put("proc/sys/vm/long", text);
 	assert_int_equal(sysctl_read(&tree, "vm.long", value, &w), -E2BIG);
 }
 

@@ -25,7 +25,7 @@ def tuned(up):
     tap.equal(mode, '600', 'I7: /swapfile, that only root can read')
     tap.ok(16 << 20 < int(size) < 18 << 20, 'of 16 MiB and its header', size)
     tap.ok('/swapfile' in up.boot.must('cat /proc/swaps'), 'T1: it is on')
-    tap.equal(up.boot.must('cat /etc/fstab'), FSTAB, 'fstab of an image is left alone: tests/root/tune.t has T2 where it is not')
+    tap.equal(up.boot.must('cat /etc/fstab').strip(), FSTAB.strip(), 'fstab of an image is left alone: tests/root/tune.t has T2 where it is not')
     tap.equal(up.boot.must('cat /proc/sys/vm/swappiness').strip(), '10', 'T6: swappiness')
     tap.equal(up.verdict()['verdict'], 'healthy', 'the boot is healthy')
     tap.equal(up.boot.must('systemctl --failed --no-legend --plain'), '', 'no unit failed')

@@ -44,21 +44,22 @@ ok 'from its first instruction'
 [ ! -e "$(group where)" ]
 ok 'which is gone afterwards'
 
-echo 'setsid sh -c "unset TANDEM_STAGE; exec env -i sleep 4321" & sleep 0.2; exit 0' >away
+# Sleeps as nobody else's: other tests may run on this machine.
+echo "setsid sh -c 'unset TANDEM_STAGE; exec env -i sleep 4321.$$' & sleep 0.2; exit 0" >away
 stage where "exec=/bin/sh away"
 run
 ok 'a stage that forks away, without its mark'
 has where reason 'left processes behind, which were ended'
 ok 'is said to have'
-! pgrep -f '^sleep 4321' >/dev/null
+! pgrep -f "^sleep 4321[.]$$" >/dev/null
 ok 'and nothing is left of it'
 
-echo 'trap "" TERM; setsid sleep 4322 & sleep 4322' >hang
+echo "trap '' TERM; setsid sleep 4322.$$ & sleep 4322.$$" >hang
 stage where "exec=/bin/sh hang" timeout=1
 run
 has where result timeout
 ok 'one that hangs'
-! pgrep -f '^sleep 4322' >/dev/null && [ ! -e "$(group where)" ]
+! pgrep -f "^sleep 4322[.]$$" >/dev/null && [ ! -e "$(group where)" ]
 ok 'is ended with all that it has started'
 
 stage where 'exec=/bin/cat /proc/self/oom_score_adj' class=scavenger

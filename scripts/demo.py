@@ -50,7 +50,8 @@ def make_images():
                                    ('v3-bad-init', '3.0.0', 'bad-init'), ('v3-bad-health', '3.0.1', 'bad-health'),
                                    ('v4', '4.0.0', 'good')):
         with Step('image %s: %s, %s' % (name, version, variant)) as step:
-            image = made[name] = appliance.image(version, variant, False, '--level', '3', attempts=1, tuning={})
+            image = made[name] = appliance.image(version, variant, False, '--level', '3', attempts=1, tuning={},
+                                                  health_s=40 if variant == 'bad-health' else None)
             parts = ['root %d MiB' % (os.path.getsize(image.path('root.img')) >> 20)]
             if name != 'v1':
                 parts.append('signed bundle %d MiB' % (os.path.getsize(image.bundle()) >> 20))

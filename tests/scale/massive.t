@@ -37,7 +37,7 @@ def main():
         tap.equal(int(up.boot.must('cat /proc/sys/net/core/rmem_max', STEP_S)), 32 << 20, 'I12: 32 MiB network buffers')
         tap.equal(swap_gib(up), 32, 'I12: 32 GiB of swap under policy profile')
         tap.ok(int(up.boot.must('cat /proc/sys/fs/file-max', STEP_S)) >= 1000000, 'I8: a million open files')
-        tap.ok(100 <= plan['sizes']['connections'] <= 400, 'N11: 100 to 400 database connections', plan['sizes'])
+        tap.ok(100 <= plan['sizes']['db_connections'] <= 400, 'N11: 100 to 400 database connections', plan['sizes'])
         up.boot.must('tandem-tune undo && sed "s/^policy=.*/policy=guarantee/" /etc/tandem/tuning.conf >/run/g.conf', STEP_S)
         up.boot.must('tandem-tune apply --config /run/g.conf', STEP_S)
         tap.equal(swap_gib(up), 196, 'T1: as much swap as RAM under policy guarantee')

@@ -69,6 +69,7 @@ def update_and_commit(machine):
         step.outcome = 'check: ' + up.boot.must('tandem-tune check').strip()
         up.verdict()
         indent(up.boot.must('tandem-stage status'))
+        indent(up.boot.sh('systemd-analyze critical-chain --no-pager ransomeye-core.service').text)
         with open(os.path.join(FOLDER, 'boot.svg'), 'w') as file:
             file.write(up.boot.must('tandem-stage plot'))
         say('    build/demo/boot.svg is a picture of this boot')

@@ -103,3 +103,9 @@ int source_read(struct source *s, void *buf, size_t n, uint64_t off, struct why 
 			    (unsigned long long)off, (unsigned long long)s->size_bytes);
 	return n == 0 ? 0 : s->ops->read(s, buf, n, off, w);
 }
+
+void source_expect(struct source *s, const struct source_range *r, size_t n)
+{
+	if (s->ops->expect && n > 0)
+		s->ops->expect(s, r, n);
+}

@@ -15,10 +15,17 @@
 #include "base/bytes.h"
 #include "base/why.h"
 
+/* Bytes [at, at + bytes) of the bundle. */
+struct source_range {
+	uint64_t at, bytes;
+};
+
 struct source;
 struct source_ops {
 	/* All n bytes at off, or an error; [off, off+n) is inside size_bytes. Called from several threads at once. */
 	int (*read)(struct source *s, void *buf, size_t n, uint64_t off, struct why *w);
+	/* See source_expect(). NULL where knowing ahead is worth nothing. */
+	void (*expect)(struct source *s, const struct source_range *r, size_t n);
 	void (*close)(struct source *s);
 };
 
@@ -43,5 +50,14 @@ void source_close(struct source *s);
 
 /** Exactly n bytes at off. -EBADMSG when that is past the end (a truncated bundle); -EIO and others from the device. */
 MUST_USE int source_read(struct source *s, void *buf, size_t n, uint64_t off, struct why *w);
+
+/**
+ * Say what will be read, so that a source that pays for each request fetches ahead and asks for neighbours together. A hint:
+ * a read nobody announced succeeds too, and an announced range need not be read. Call it again and again with what comes
+ * next, from one thread; the calls together announce ranges in the order of their use, ascending, none twice. What lies
+ * between two ranges is not wanted. A read within an announced range may cover it in parts, in ascending order.
+ * Errors of fetching ahead are told by the read that wants the bytes.
+ */
+void source_expect(struct source *s, const struct source_range *r, size_t n);
 
 #endif

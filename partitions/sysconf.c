@@ -204,12 +204,28 @@ static int add_probe(void *into, enum sysconf_probe_kind kind, const char *value
 	return ini_text(c->probes[c->n_probes++].what, SYSCONF_TEXT, value, w);
 }
 
-static int add_unit(void *into, const char *sub, const char *value, struct why *w)
+static int check_unit(const char *value, struct why *w)
 {
-	(void)sub;
 	if (value[0] == '-' || strpbrk(value, " \t/"))
 		return misuse(w, -EBADMSG, "'%s' is not the name of a unit", value);
-	return add_probe(into, PROBE_UNIT, value, w);
+	return 0;
+}
+
+static int check_url(const char *value, struct why *w)
+{
+	size_t scheme = strncmp(value, "http://", 7) == 0 ? 7 : strncmp(value, "https://", 8) == 0 ? 8 : 0;
+
+	if (scheme == 0 || !value[scheme] || value[scheme] == '/' || strpbrk(value, " \t"))
+		return misuse(w, -EBADMSG, "'%s' is neither an http:// nor an https:// URL", value);
+	return 0;
+}
+
+static int add_unit(void *into, const char *sub, const char *value, struct why *w)
+{
+	int r = check_unit(value, w);
+
+	(void)sub;
+	return r ? r : add_probe(into, PROBE_UNIT, value, w);
 }
 
 static int add_command(void *into, const char *sub, const char *value, struct why *w)
@@ -222,12 +238,82 @@ static int add_command(void *into, const char *sub, const char *value, struct wh
 
 static int add_url(void *into, const char *sub, const char *value, struct why *w)
 {
-	size_t scheme = strncmp(value, "http://", 7) == 0 ? 7 : strncmp(value, "https://", 8) == 0 ? 8 : 0;
+	int r = check_url(value, w);
 
 	(void)sub;
-	if (scheme == 0 || !value[scheme] || value[scheme] == '/' || strpbrk(value, " \t"))
-		return misuse(w, -EBADMSG, "'%s' is neither an http:// nor an https:// URL", value);
-	return add_probe(into, PROBE_URL, value, w);
+	return r ? r : add_probe(into, PROBE_URL, value, w);
+}
+
+static struct sysconf_tree *tree_of(void *into)
+{
+	struct sysconf_tree *t = &((struct sysconf *)into)->tree;
+
+	t->given = true;
+	return t;
+}
+
+static bool is_absolute_path(const char *path)
+{
+	if (path[0] != '/')
+		return false;
+	while (*path) {
+		size_t n = strcspn(++path, "/");
+
+		if (n == 0 || strncmp(path, ".", n) == 0 || (n == 2 && path[0] == '.' && path[1] == '.'))
+			return false;
+		path += n;
+	}
+	return true;
+}
+
+static int set_tree_root(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	if (!is_absolute_path(value))
+		return misuse(w, -EBADMSG, "'%s' is not the absolute path of a folder, without '.' and '..' in it",
+			      value);
+	return ini_text(tree_of(into)->root, SYSCONF_TEXT, value, w);
+}
+
+static int add_tree_unit(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf_tree *t = tree_of(into);
+	int r = check_unit(value, w);
+
+	(void)sub;
+	if (r)
+		return r;
+	if (t->n_units == SYSCONF_UNITS)
+		return misuse(w, -EBADMSG, "more than %u units", SYSCONF_UNITS);
+	return ini_text(t->units[t->n_units++], SYSCONF_TEXT, value, w);
+}
+
+static int set_tree_url(void *into, const char *sub, const char *value, struct why *w)
+{
+	int r = check_url(value, w);
+
+	(void)sub;
+	return r ? r : ini_text(tree_of(into)->url, SYSCONF_TEXT, value, w);
+}
+
+static int set_tree_deadline(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, 3600, &tree_of(into)->deadline_seconds, w);
+}
+
+static int set_tree_keep(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 2, SYSCONF_KEEP_MAX, &tree_of(into)->keep, w);
+}
+
+static int set_tree_reserve(void *into, const char *sub, const char *value, struct why *w)
+{
+	int r = parse_size(value, &tree_of(into)->reserve_bytes, NULL);
+
+	(void)sub;
+	return r ? misuse(w, -EBADMSG, "'%s' is no size, as 64M or 2G", value) : 0;
 }
 
 static const struct ini_key keys[] = {
@@ -248,6 +334,12 @@ static const struct ini_key keys[] = {
 	{ "health", "unit", add_unit, true },
 	{ "health", "command", add_command, true },
 	{ "health", "url", add_url, true },
+	{ "tree", "root", set_tree_root, false },
+	{ "tree", "unit", add_tree_unit, true },
+	{ "tree", "url", set_tree_url, false },
+	{ "tree", "deadline", set_tree_deadline, false },
+	{ "tree", "keep", set_tree_keep, false },
+	{ "tree", "reserve", set_tree_reserve, false },
 };
 
 static const struct sysconf defaults = {
@@ -261,6 +353,7 @@ static const struct sysconf defaults = {
 	.trust_keys = "/etc/tandem/trust.d",
 	.trust_threshold = 1,
 	.health_deadline_seconds = 120,
+	.tree = { .deadline_seconds = 45, .keep = 3, .reserve_bytes = 64u << 20 },
 };
 
 /* Whether a is b, or a folder above it, on FAT, where case does not count. */
@@ -307,6 +400,8 @@ int sysconf_parse(struct bytes text, const char *name, struct sysconf *ret, stru
 	if (!c.product[0] || !c.compatible[0])
 		return misuse(w, -EBADMSG, "%s: [system] %s= is missing", name,
 			      c.product[0] ? "compatible" : "product");
+	if (!c.tree.root[0])
+		(void)snprintf(c.tree.root, sizeof(c.tree.root), "/opt/%s", c.product);
 	r = check_files(&c, name, w);
 	r = r ? r : check_places(&c, name, w);
 	if (!r)

@@ -12,6 +12,8 @@
 #define SYSCONF_TEXT      192u /* longest value, with its NUL; the INI reader's line limit */
 #define SYSCONF_PROBES    16u
 #define SYSCONF_BOOT_FILE 128u
+#define SYSCONF_UNITS     8u
+#define SYSCONF_KEEP_MAX  32u /* trees */
 
 /* What firmware starts when no boot entry works; below the ESP. No slot's boot file. */
 #define FALLBACK_LOADER "EFI/BOOT/BOOTX64.EFI"
@@ -29,6 +31,18 @@ struct sysconf_probe {
 	char what[SYSCONF_TEXT];
 };
 
+/* Where the product's trees are, and how they are switched. */
+struct sysconf_tree {
+	bool given;              /* some key of [tree] is; otherwise the appliance has no trees */
+	char root[SYSCONF_TEXT]; /* absolute; no part of it is empty, "." or ".." */
+	char units[SYSCONF_UNITS][SYSCONF_TEXT];
+	size_t n_units;
+	char url[SYSCONF_TEXT]; /* that answers 2xx when the product serves; "": none */
+	unsigned int deadline_seconds;
+	unsigned int keep; /* trees, the one that serves and the one before included */
+	uint64_t reserve_bytes;
+};
+
 struct sysconf {
 	char product[64];
 	char compatible[64];
@@ -43,6 +57,7 @@ struct sysconf {
 	bool baseline_strict; /* a trial is failed even for stages that failed on the committed slot as well */
 	struct sysconf_probe probes[SYSCONF_PROBES];
 	size_t n_probes;
+	struct sysconf_tree tree;
 };
 
 /**

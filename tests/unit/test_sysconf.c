@@ -60,6 +60,13 @@ static void missing_keys_get_their_defaults(void **state)
 	assert_int_equal(c.health_deadline_seconds, 120);
 	assert_false(c.baseline_strict);
 	assert_int_equal(c.n_probes, 0);
+	assert_false(c.tree.given);
+	assert_string_equal(c.tree.root, "/opt/p");
+	assert_int_equal(c.tree.n_units, 0);
+	assert_string_equal(c.tree.url, "");
+	assert_int_equal(c.tree.deadline_seconds, 45);
+	assert_int_equal(c.tree.keep, 3);
+	assert_int_equal(c.tree.reserve_bytes, 64 << 20);
 }
 
 static void every_key_is_taken(void **state)
@@ -71,7 +78,9 @@ static void every_key_is_taken(void **state)
 	      "[disk]\nesp=PARTUUID=0FC63DAF-8483-4772-8E79-3D69D8477DE4\nstate=PARTLABEL=s=t u\ndata=PARTLABEL=d\n"
 	      "[slot.a]\nroot=PARTLABEL=1\nboot-file=a.efi\n[slot.b]\nroot=PARTLABEL=2\nboot-file=EFI/b.efi\n"
 	      "[trust]\nkeys=/k\nthreshold=32\n"
-	      "[health]\ndeadline=86400\nbaseline=strict\nunit=x@1.service\nurl=https://[::1]:1/x?y=1\ncommand=/c -d e\nunit=y.mount\n",
+	      "[health]\ndeadline=86400\nbaseline=strict\nunit=x@1.service\nurl=https://[::1]:1/x?y=1\ncommand=/c -d e\nunit=y.mount\n"
+	      "[tree]\nroot=/srv/.x..y/z\nunit=b.service\nunit=a@1.service\nurl=http://localhost:4000/health\n"
+	      "deadline=3600\nkeep=32\nreserve=2G\n",
 	      &c);
 	assert_string_equal(c.product, "a-1");
 	assert_string_equal(c.compatible, "A.b_c-1");
@@ -95,6 +104,15 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.probes[2].kind, PROBE_COMMAND);
 	assert_string_equal(c.probes[2].what, "/c -d e");
 	assert_string_equal(c.probes[3].what, "y.mount");
+	assert_true(c.tree.given);
+	assert_string_equal(c.tree.root, "/srv/.x..y/z");
+	assert_int_equal(c.tree.n_units, 2);
+	assert_string_equal(c.tree.units[0], "b.service");
+	assert_string_equal(c.tree.units[1], "a@1.service");
+	assert_string_equal(c.tree.url, "http://localhost:4000/health");
+	assert_int_equal(c.tree.deadline_seconds, 3600);
+	assert_int_equal(c.tree.keep, 32);
+	assert_true(c.tree.reserve_bytes == 2ull << 30);
 }
 
 static void data_may_be_none(void **state)
@@ -202,6 +220,26 @@ static const struct {
 	{ "health", "url", "http://a b", "neither an http" },
 	{ "health", "url", "ftp://h/", "neither an http" },
 	{ "health", "url", "file:///x", "neither an http" },
+	{ "tree", "root", "", "absolute path" },
+	{ "tree", "root", "opt/x", "absolute path" },
+	{ "tree", "root", "/", "absolute path" },
+	{ "tree", "root", "/opt/", "absolute path" },
+	{ "tree", "root", "/opt//x", "absolute path" },
+	{ "tree", "root", "/opt/../etc", "absolute path" },
+	{ "tree", "root", "/opt/.", "absolute path" },
+	{ "tree", "root", "/a\x01", "control" },
+	{ "tree", "unit", "", "is empty" },
+	{ "tree", "unit", "--now", "not the name of a unit" },
+	{ "tree", "unit", "a b", "not the name of a unit" },
+	{ "tree", "url", "", "neither an http" },
+	{ "tree", "url", "localhost:4000", "neither an http" },
+	{ "tree", "deadline", "0", "from 1 to 3600" },
+	{ "tree", "deadline", "3601", "from 1 to 3600" },
+	{ "tree", "keep", "1", "from 2 to 32" },
+	{ "tree", "keep", "33", "from 2 to 32" },
+	{ "tree", "reserve", "", "is no size" },
+	{ "tree", "reserve", "-1", "is no size" },
+	{ "tree", "reserve", "1Q", "is no size" },
 	{ "system", "prodcut", "x", "unknown key" },
 	{ "disks", "esp", "x", "unknown section" },
 };
@@ -246,6 +284,20 @@ static void sixteen_probes_are_taken_and_one_more_refused(void **state)
 	assert_int_equal(c.n_probes, SYSCONF_PROBES);
 	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "url=http://x/\n");
 	refuses(text, "more than 16 probes");
+}
+
+static void eight_units_of_a_tree_are_taken_and_one_more_refused(void **state)
+{
+	char text[1024] = HEAD "[tree]\n";
+	struct sysconf c;
+
+	(void)state;
+	for (unsigned int i = 0; i < SYSCONF_UNITS; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "unit=x%u\n", i);
+	takes(text, &c);
+	assert_int_equal(c.tree.n_units, SYSCONF_UNITS);
+	(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "unit=y\n");
+	refuses(text, "more than 8 units");
 }
 
 static void values_as_long_as_their_limit_are_taken(void **state)
@@ -316,6 +368,7 @@ int main(void)
 		cmocka_unit_test(every_bad_value_is_refused_and_ret_left_alone),
 		cmocka_unit_test(missing_and_repeated_keys_are_refused),
 		cmocka_unit_test(sixteen_probes_are_taken_and_one_more_refused),
+		cmocka_unit_test(eight_units_of_a_tree_are_taken_and_one_more_refused),
 		cmocka_unit_test(values_as_long_as_their_limit_are_taken),
 		cmocka_unit_test(files_are_loaded_and_a_missing_one_says_what_next),
 		cmocka_unit_test(shipped_files_are_good),

@@ -119,10 +119,10 @@ benches: progs $(BENCHES:%.c=$(O)/%)
 compile_commands.json: progs
 	@{ echo '['; find $(O) -name '*.cc.json' -exec cat {} + | sed '$$ s/,$$//'; echo ']'; } >$@
 
-SOURCES = $(wildcard $(DIRS:%=%/*.[ch]) tests/*/*.[ch])
+SOURCES = $(wildcard $(DIRS:%=%/*.[ch]) base/net/*.[ch] tests/*/*.[ch])
 # One file at a time: given several, clang-tidy 14 calls each va_list uninitialised from the second file on.
 tidy: compile_commands.json
-	@printf '%s\n' $(wildcard base/*.c partitions/*.c updater/*.c bootstage/*.c tuning/*.c) | xargs -n1 -P2 clang-tidy --quiet -p .
+	@printf '%s\n' $(wildcard base/*.c base/net/*.c partitions/*.c updater/*.c bootstage/*.c tuning/*.c) | xargs -n1 -P2 clang-tidy --quiet -p .
 format:
 	clang-format -i $(SOURCES)
 

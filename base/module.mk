@@ -1,1 +1,1 @@
-LIB += $(wildcard base/*.c)
+LIB += $(wildcard base/*.c base/net/*.c)

@@ -250,6 +250,29 @@ static void weigh_stages(const struct phase_run *run, const struct why *unknown,
 		log_error("%s", v->stages_why);
 }
 
+static void probe(const struct sysconf *conf, struct health *h)
+{
+	health_run(conf, &health_real, NULL, now_ms() + 1000ull * conf->health_deadline_seconds, h);
+}
+
+/* mode=host: no trial, nothing to go back to. What is wrong is reported; the product's tree has its own way back. */
+static void judge_host(const struct sysconf *conf, const struct phase_run *run, const struct why *unknown,
+		       struct verdict *v)
+{
+	const struct verdict_facts none = { .role = ROLE_FOREIGN };
+	struct health health = { 0 };
+
+	weigh_stages(run, unknown, &none, ~stagerun_phase(&run->plan.stages, IN_COMMITTED), v);
+	v->start_us = early_time_us();
+	probe(conf, &health);
+	v->probed_us = early_time_us();
+	verdict_probes(v, conf, &health);
+	v->healthy = health.passed && v->stages_passed;
+	v->result = v->healthy ? VERDICT_HEALTHY : VERDICT_UNHEALTHY;
+	v->committed = true;
+	(void)snprintf(v->note, sizeof(v->note), "mode=host: no slots, reported, no more");
+}
+
 static void judge(const char *conf_path, const struct phase_run *run, const struct why *unknown, struct verdict *v)
 {
 	static struct sysconf conf;
@@ -259,13 +282,16 @@ static void judge(const char *conf_path, const struct phase_run *run, const stru
 	int r = machine_open(conf_path, MACHINE_READ, &machine, &w);
 	bool begun;
 
+	conf = machine.conf;
 	if (r) {
 		IGNORE(machine_close(&machine, NULL));
-		cannot_look(&w, v);
+		if (r == -EOPNOTSUPP)
+			judge_host(&conf, run, unknown, v);
+		else
+			cannot_look(&w, v);
 		return;
 	}
 	facts_of(&machine, true, &f);
-	conf = machine.conf;
 	v->slot = f.started;
 	v->role = f.role;
 	begun = verdict_commit_begun(&f);
@@ -277,7 +303,7 @@ static void judge(const char *conf_path, const struct phase_run *run, const stru
 	v->start_us = early_time_us();
 	/* A trial that a stage has failed needs no probes; on the committed slot they are part of the report. */
 	if (!begun && (v->stages_passed || f.role != ROLE_TRIAL))
-		health_run(&conf, &health_real, NULL, now_ms() + 1000ull * conf.health_deadline_seconds, &health);
+		probe(&conf, &health);
 	verdict_probes(v, &conf, &health);
 	v->healthy = begun || (health.passed && v->stages_passed);
 	decide_and_act(conf_path, &health, f.role == ROLE_TRIAL, v);
@@ -327,6 +353,10 @@ bool post_refused(const char *conf_path, const struct phase_run *run, struct ver
 	int r = machine_open(conf_path, MACHINE_READ, &machine, &w);
 
 	*ret = (struct verdict){ .slot = SLOT_NONE, .role = ROLE_FOREIGN };
+	if (r == -EOPNOTSUPP) {
+		IGNORE(machine_close(&machine, NULL));
+		return false; /* mode=host: the product stays down, no more */
+	}
 	if (r) {
 		IGNORE(machine_close(&machine, NULL));
 		cannot_look(&w, ret);

@@ -133,6 +133,11 @@ int machine_open(const char *conf_path, enum machine_mode mode, struct machine *
 	r = sysconf_load(conf_path, &ret->conf, w);
 	if (r)
 		return r;
+	if (ret->conf.host) {
+		(void)refuse(w, -EOPNOTSUPP, "%s says mode=host: this machine has no slots and no boot record",
+			     conf_path ? conf_path : SYSCONF_PATH);
+		return why_next(w, -EOPNOTSUPP, "'tandem status' shows what it has: the product's tree");
+	}
 	if (geteuid() != 0) {
 		(void)fail(w, -EPERM, "must be run as root: the slots and the boot record are raw partitions");
 		return why_next(w, -EPERM, "run it with sudo, or as root");

@@ -36,7 +36,8 @@ struct machine {
 /**
  * Open the appliance that runs. conf_path NULL: the usual place.
  * A lost record and missing firmware variables are not failures: see has_record and efi_why.
- * Returns 0; -EWOULDBLOCK another program is changing the machine; -EPERM not root; or the cause, e.g. no boot disk.
+ * Returns 0; -EOPNOTSUPP (refused) mode=host, ret->conf is valid; -EWOULDBLOCK another program is changing the machine;
+ * -EPERM not root; or the cause, e.g. no boot disk.
  * @ret  ended by machine_close() in any case
  */
 MUST_USE int machine_open(const char *conf_path, enum machine_mode mode, struct machine *ret, struct why *w);

@@ -38,6 +38,9 @@ static int set_mode(void *into, const char *sub, const char *value, struct why *
 	struct sysconf *c = into;
 
 	(void)sub;
+	c->host = strcmp(value, "host") == 0;
+	if (c->host)
+		return 0;
 	for (enum boot_mode m = MODE_BOOTNEXT; m <= MODE_CHOOSER; m++) {
 		if (strcmp(value, boot_mode_name(m)) == 0) {
 			c->mode = m;
@@ -46,9 +49,9 @@ static int set_mode(void *into, const char *sub, const char *value, struct why *
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 		if (strcmp(value, later[i]) == 0)
-			return misuse(w, -EBADMSG, "'%s' is not supported by this version; bootnext and chooser are",
-				      value);
-	return misuse(w, -EBADMSG, "'%s' is neither bootnext nor chooser", value);
+			return misuse(w, -EBADMSG,
+				      "'%s' is not supported by this version; bootnext, chooser and host are", value);
+	return misuse(w, -EBADMSG, "'%s' is none of bootnext, chooser and host", value);
 }
 
 static int set_number(const char *value, unsigned int min, unsigned int max, unsigned int *ret, struct why *w)
@@ -390,6 +393,37 @@ static int check_places(const struct sysconf *c, const char *name, struct why *w
 	return 0;
 }
 
+/* What only means something where there are slots has its default: a key without effect would be believed. */
+static int check_host(struct sysconf *c, const char *name, struct why *w)
+{
+	const char *const pairs[][2] = {
+		{ c->esp, defaults.esp },
+		{ c->state, defaults.state },
+		{ c->data, defaults.data },
+		{ c->slots[SLOT_A].root, defaults.slots[SLOT_A].root },
+		{ c->slots[SLOT_B].root, defaults.slots[SLOT_B].root },
+		{ c->slots[SLOT_A].boot_file, defaults.slots[SLOT_A].boot_file },
+		{ c->slots[SLOT_B].boot_file, defaults.slots[SLOT_B].boot_file },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (strcmp(pairs[i][0], pairs[i][1]) != 0)
+			return misuse(w, -EBADMSG, "%s: '%s': mode=host has no [disk] and no [slot.*]", name,
+				      pairs[i][0]);
+	if (c->attempts != defaults.attempts || c->watchdog_seconds != defaults.watchdog_seconds)
+		return misuse(w, -EBADMSG,
+			      "%s: mode=host starts no slots: attempts and watchdog-timeout have no meaning", name);
+	c->esp[0] = c->state[0] = c->data[0] = '\0';
+	for (enum slot s = SLOT_A; s <= SLOT_B; s++)
+		c->slots[s].root[0] = c->slots[s].boot_file[0] = '\0';
+	return 0;
+}
+
+const char *sysconf_mode_name(const struct sysconf *c)
+{
+	return c->host ? "host" : boot_mode_name(c->mode);
+}
+
 int sysconf_parse(struct bytes text, const char *name, struct sysconf *ret, struct why *w)
 {
 	struct sysconf c = defaults;
@@ -402,8 +436,10 @@ int sysconf_parse(struct bytes text, const char *name, struct sysconf *ret, stru
 			      c.product[0] ? "compatible" : "product");
 	if (!c.tree.root[0])
 		(void)snprintf(c.tree.root, sizeof(c.tree.root), "/opt/%s", c.product);
-	r = check_files(&c, name, w);
-	r = r ? r : check_places(&c, name, w);
+	c.tree.given |= c.host;
+	r = c.host ? check_host(&c, name, w) : check_files(&c, name, w);
+	if (!r && !c.host)
+		r = check_places(&c, name, w);
 	if (!r)
 		*ret = c;
 	return r;

@@ -33,7 +33,7 @@ struct sysconf_probe {
 
 /* Where the product's trees are, and how they are switched. */
 struct sysconf_tree {
-	bool given;              /* some key of [tree] is; otherwise the appliance has no trees */
+	bool given;              /* some key of [tree] is, or mode=host; otherwise there are no trees */
 	char root[SYSCONF_TEXT]; /* absolute; no part of it is empty, "." or ".." */
 	char units[SYSCONF_UNITS][SYSCONF_TEXT];
 	size_t n_units;
@@ -46,9 +46,10 @@ struct sysconf_tree {
 struct sysconf {
 	char product[64];
 	char compatible[64];
-	enum boot_mode mode;
-	unsigned int attempts;                                           /* 1..ATTEMPTS_MAX */
-	unsigned int watchdog_seconds;                                   /* 0: none */
+	bool host;                     /* mode=host: no slots, no boot record; esp, state, data and slots are "" */
+	enum boot_mode mode;           /* unless host */
+	unsigned int attempts;         /* 1..ATTEMPTS_MAX */
+	unsigned int watchdog_seconds; /* 0: none */
 	char esp[SYSCONF_TEXT], state[SYSCONF_TEXT], data[SYSCONF_TEXT]; /* places as root; data may be "": none */
 	struct sysconf_slot slots[2];
 	char trust_keys[SYSCONF_TEXT]; /* folder */
@@ -70,5 +71,8 @@ struct sysconf {
 MUST_USE int sysconf_parse(struct bytes text, const char *name, struct sysconf *ret, struct why *w);
 /** As sysconf_parse() for a file; NULL means SYSCONF_PATH. */
 MUST_USE int sysconf_load(const char *path, struct sysconf *ret, struct why *w);
+
+/** "bootnext", "chooser" or "host". */
+const char *sysconf_mode_name(const struct sysconf *c);
 
 #endif

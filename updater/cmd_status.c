@@ -118,10 +118,23 @@ static void text_firmware(const struct view *v)
 	(void)printf("\n");
 }
 
+static void text_host(const struct view *v)
+{
+	const struct sysconf *c = &v->a->m.conf;
+
+	(void)printf("mode:       host: no slots and no boot record; the product is updated as a tree\n");
+	(void)printf("product:    %s (compatible with %s)\n", c->product, c->compatible);
+	(void)printf("tree:       %s: %s\n", c->tree.root, v->tree[0] ? v->tree : "none yet: tandem install BUNDLE");
+}
+
 static void text_status(const struct view *v)
 {
 	const struct bootrec *rec = view_record(v);
 
+	if (v->host) {
+		text_host(v);
+		return;
+	}
 	text_running(v);
 	if (!rec) {
 		(void)printf("record:     %s: %s\n", v->denied.code ? "not readable" : "LOST", view_record_problem(v));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/parse.h"
@@ -34,6 +35,18 @@ static int look_unprivileged(const char *config, struct view *v, struct why *w)
 	return 0;
 }
 
+static void look_tree(struct view *v)
+{
+	const struct sysconf_tree *t = &v->a->m.conf.tree;
+	char path[PATH_MAX];
+	ssize_t n;
+
+	v->host = true;
+	(void)snprintf(path, sizeof(path), "%s/current", t->root);
+	n = readlink(path, v->tree, sizeof(v->tree) - 1);
+	v->tree[n > 0 ? n : 0] = '\0';
+}
+
 int view_look(const char *config, struct view *v, struct why *w)
 {
 	int r = appliance_open(config, MACHINE_READ, &v->a, &v->denied);
@@ -46,6 +59,10 @@ int view_look(const char *config, struct view *v, struct why *w)
 	}
 	if (r == -EPERM && geteuid() != 0)
 		return look_unprivileged(config, v, w);
+	if (r == -EOPNOTSUPP && v->a && v->a->m.conf.host) {
+		look_tree(v);
+		return 0;
+	}
 	*w = v->denied;
 	return r;
 }
@@ -179,15 +196,33 @@ static void json_firmware(struct json *j, const struct view *v)
 	json_end(j);
 }
 
+static void json_host(struct json *j, const struct view *v)
+{
+	const struct sysconf *c = &v->a->m.conf;
+
+	json_string(j, "product", c->product);
+	json_string(j, "compatible", c->compatible);
+	json_string(j, "mode", sysconf_mode_name(c));
+	json_object(j, "tree");
+	json_string(j, "root", c->tree.root);
+	json_text(j, "current", v->tree);
+	json_end(j);
+}
+
 int view_json(const struct view *v, struct why *w)
 {
 	struct json j = { .to = stdout };
 
 	json_object(&j, NULL);
+	if (v->host) {
+		json_host(&j, v);
+		json_end(&j);
+		return json_finish(&j, w);
+	}
 	if (!v->denied.code) {
 		json_string(&j, "product", v->a->m.conf.product);
 		json_string(&j, "compatible", v->a->m.conf.compatible);
-		json_string(&j, "mode", boot_mode_name(v->a->m.conf.mode));
+		json_string(&j, "mode", sysconf_mode_name(&v->a->m.conf));
 		json_string(&j, "disk", v->a->m.disk.disk.device);
 		json_bool(&j, "disk_at_home", v->a->m.disk.at_home);
 	}

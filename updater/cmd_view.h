@@ -4,6 +4,8 @@
 #ifndef UPDATER_CMD_VIEW_H
 #define UPDATER_CMD_VIEW_H
 
+#include <limits.h>
+
 #include "base/json.h"
 #include "updater/cmd_parts.h"
 
@@ -13,7 +15,9 @@ struct view {
 	struct handover handover;
 	bool handed_over;
 	struct running running;
-	struct why denied; /* why `a` is of no use; code 0: it is */
+	struct why denied;   /* why `a` is of no use; code 0: it is */
+	bool host;           /* mode=host: of `a` only the configuration is of use */
+	char tree[PATH_MAX]; /* then: where ROOT/current points; "": nowhere */
 };
 
 /** Look at the machine. @v all zero; ended by view_done() in any case. */

@@ -41,6 +41,37 @@ printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=chooser\n' >system.conf
 printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=sideways\n' >bad.conf
 exits 2 'status: a bad configuration is a mistake' tandem status --config bad.conf
 says 'bad.conf:4'
+# I15: a server without slots
+printf '[system]\nproduct=demo\ncompatible=demo-host\nmode=host\n[tree]\nroot=%s/opt\n' "$dir" >host.conf
+exits 0 'status of a host' tandem status --config host.conf
+golden 'it says what there is' <<TEXT
+mode:       host: no slots and no boot record; the product is updated as a tree
+product:    demo (compatible with demo-host)
+tree:       $dir/opt: none yet: tandem install BUNDLE
+TEXT
+mkdir opt && ln -s releases/1.2.0-0123 opt/current
+exits 0 'status --json of a host' tandem status --json --config host.conf
+golden 'the same as JSON' <<TEXT
+{
+  "product": "demo",
+  "compatible": "demo-host",
+  "mode": "host",
+  "tree": {
+    "root": "$dir/opt",
+    "current": "releases/1.2.0-0123"
+  }
+}
+TEXT
+for verb in slots commit rollback 'verify-slot a'; do
+	# shellcheck disable=SC2086 # words
+	exits 3 "$verb is refused on a host" tandem $verb --config host.conf
+	says 'host.conf says mode=host: this machine has no slots and no boot record'
+	says "next: 'tandem status' shows what it has: the product's tree"
+done
+printf '[slot.a]\nroot=PARTLABEL=x\n' >>host.conf
+exits 2 'a host with slots is a mistake' tandem status --config host.conf
+says 'mode=host has no [disk] and no [slot.*]'
+
 if [ "$(id -u)" = 0 ]; then
 	skip 'status without root shows what it can' 'is root'
 	skip 'install without root' 'is root'

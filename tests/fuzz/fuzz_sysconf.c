@@ -46,6 +46,14 @@ static void check(const struct sysconf *c)
 	must(c->compatible[0] && text_printable(bytes_str(c->compatible)));
 	must(c->mode <= MODE_CHOOSER && c->attempts >= 1 && c->attempts <= ATTEMPTS_MAX);
 	must(c->watchdog_seconds <= 3600 && c->trust_threshold >= 1 && c->trust_keys[0] == '/');
+	for (size_t i = 0; i < c->n_probes; i++)
+		check_probe(&c->probes[i]);
+	must(c->n_probes <= SYSCONF_PROBES);
+	if (c->host) {
+		must(!c->esp[0] && !c->state[0] && !c->data[0] && !c->slots[0].root[0] && !c->slots[1].root[0]);
+		must(c->tree.given);
+		return;
+	}
 	check_place(c->esp);
 	check_place(c->state);
 	if (c->data[0])
@@ -56,9 +64,6 @@ static void check(const struct sysconf *c)
 	}
 	must(strcmp(c->slots[0].root, c->slots[1].root) != 0);
 	must(strcasecmp(c->slots[0].boot_file, c->slots[1].boot_file) != 0);
-	must(c->n_probes <= SYSCONF_PROBES);
-	for (size_t i = 0; i < c->n_probes; i++)
-		check_probe(&c->probes[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

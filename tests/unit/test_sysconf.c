@@ -115,6 +115,45 @@ static void every_key_is_taken(void **state)
 	assert_true(c.tree.reserve_bytes == 2ull << 30);
 }
 
+/* I15: a server without slots. */
+static void a_host_has_no_places_but_a_tree(void **state)
+{
+	struct sysconf c;
+
+	(void)state;
+	takes(HEAD "mode=host\n[health]\nunit=x\n", &c);
+	assert_true(c.host);
+	assert_string_equal(sysconf_mode_name(&c), "host");
+	assert_true(c.tree.given);
+	assert_string_equal(c.tree.root, "/opt/p");
+	assert_string_equal(c.esp, "");
+	assert_string_equal(c.state, "");
+	assert_string_equal(c.data, "");
+	assert_string_equal(c.slots[SLOT_A].root, "");
+	assert_string_equal(c.slots[SLOT_B].boot_file, "");
+	takes(HEAD, &c);
+	assert_false(c.host);
+	assert_false(c.tree.given);
+	assert_string_equal(sysconf_mode_name(&c), "bootnext");
+}
+
+/* I15 */
+static void a_host_refuses_what_only_slots_have(void **state)
+{
+	static const char *const keys[] = { "[disk]\nesp=PARTLABEL=x\n", "[disk]\nstate=PARTLABEL=x\n",
+					    "[disk]\ndata=\n", "[slot.a]\nroot=PARTLABEL=x\n",
+					    "[slot.b]\nboot-file=x.efi\n" };
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		(void)snprintf(text, sizeof(text), HEAD "mode=host\n%s", keys[i]);
+		refuses(text, "mode=host has no [disk] and no [slot.*]");
+	}
+	refuses(HEAD "mode=host\nattempts=4\n", "have no meaning");
+	refuses(HEAD "mode=host\nwatchdog-timeout=0\n", "have no meaning");
+}
+
 static void data_may_be_none(void **state)
 {
 	struct sysconf c;
@@ -145,8 +184,8 @@ static const struct {
 	  "the limit is 63" },
 	{ "system", "compatible", "a\xff", "letters, digits" },
 	{ "trust", "keys", "/a\xff", "UTF-8" },
-	{ "system", "mode", "", "neither bootnext nor chooser" },
-	{ "system", "mode", "Bootnext", "neither bootnext nor chooser" },
+	{ "system", "mode", "", "none of bootnext, chooser and host" },
+	{ "system", "mode", "Bootnext", "none of bootnext, chooser and host" },
 	{ "system", "mode", "order-trial", "not supported by this version" },
 	{ "system", "mode", "systemd-boot", "not supported by this version" },
 	{ "system", "mode", "grub", "not supported by this version" },
@@ -364,6 +403,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(missing_keys_get_their_defaults),
 		cmocka_unit_test(every_key_is_taken),
+		cmocka_unit_test(a_host_has_no_places_but_a_tree),
+		cmocka_unit_test(a_host_refuses_what_only_slots_have),
 		cmocka_unit_test(data_may_be_none),
 		cmocka_unit_test(every_bad_value_is_refused_and_ret_left_alone),
 		cmocka_unit_test(missing_and_repeated_keys_are_refused),

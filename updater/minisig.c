@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/parse.h"
 
 #define UNTRUSTED "untrusted comment: "
@@ -52,23 +53,6 @@ static bool after_prefix(struct bytes line, const char *prefix, struct bytes *re
 	return true;
 }
 
-/*
- * Exactly n bytes of base64 with padding, in its one canonical spelling. ASCII is asked for here because libsodium 1.0.18
- * takes every byte over 0x7f for a '/'.
- */
-static bool from_base64(struct bytes line, uint8_t *ret, size_t n)
-{
-	size_t got = 0;
-
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] > 0x7f)
-			return false;
-	return line.n > 0 &&
-	       sodium_base642bin(ret, n, (const char *)line.p, line.n, NULL, &got, NULL,
-				 sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	       got == n;
-}
-
 static bool is_blank(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -90,7 +74,7 @@ int minisig_key_parse(struct bytes text, struct minisig_key *ret, struct why *w)
 		return fail(w, -EBADMSG, "%zu bytes are too many for a public key", text.n);
 	if (next_line(&text, &line) && after_prefix(line, UNTRUSTED, &comment) && !next_line(&text, &line))
 		return fail(w, -EBADMSG, "not a public key: nothing follows the comment line");
-	if (!from_base64(trim_end(line), raw, sizeof(raw)) || trim_end(text).n > 0)
+	if (!base64_read(trim_end(line), raw, sizeof(raw)) || trim_end(text).n > 0)
 		return fail(w, -EBADMSG, "not a public key: want a comment line and %u bytes in base64", KEY_BYTES);
 	if (memcmp(raw, "Ed", 2) != 0)
 		return fail(w, -EPROTONOSUPPORT, "a public key, but not an Ed25519 one");
@@ -100,22 +84,21 @@ int minisig_key_parse(struct bytes text, struct minisig_key *ret, struct why *w)
 }
 
 /* "Ed" or "ED", id and body in base64, with a NUL. */
-static void put_base64(const char *algorithm, const struct minisig_id *id, const uint8_t *body, size_t n, char *out,
-		       size_t room)
+static void put_base64(const char *algorithm, const struct minisig_id *id, const uint8_t *body, size_t n, char *out)
 {
 	uint8_t raw[SIGNATURE_BYTES];
 
 	memcpy(raw, algorithm, 2);
 	memcpy(raw + 2, id->b, sizeof(id->b));
 	memcpy(raw + 10, body, n);
-	(void)sodium_bin2base64(out, room, raw, 10 + n, sodium_base64_VARIANT_ORIGINAL);
+	(void)base64_write(raw, 10 + n, out);
 }
 
 size_t minisig_key_format(const struct minisig_key *k, char out[MINISIG_KEY_TEXT_MAX])
 {
-	char id[MINISIG_ID_HEX], base64[sodium_base64_ENCODED_LEN(KEY_BYTES, sodium_base64_VARIANT_ORIGINAL)];
+	char id[MINISIG_ID_HEX], base64[BASE64_TEXT_BYTES(KEY_BYTES)];
 
-	put_base64("Ed", &k->id, k->key, sizeof(k->key), base64, sizeof(base64));
+	put_base64("Ed", &k->id, k->key, sizeof(k->key), base64);
 	return (size_t)snprintf(out, MINISIG_KEY_TEXT_MAX, UNTRUSTED "minisign public key %s\n%s\n",
 				minisig_id_format(&k->id, id), base64);
 }
@@ -128,14 +111,14 @@ static int parse_lines(const struct bytes line[4], struct minisig *ret, struct w
 
 	if (!after_prefix(line[0], UNTRUSTED, &comment) || line[0].n > MINISIG_COMMENT_MAX)
 		return fail(w, -EBADMSG, "signature: does not begin with '%s'", UNTRUSTED);
-	if (!from_base64(line[1], raw, sizeof(raw)))
+	if (!base64_read(line[1], raw, sizeof(raw)))
 		return fail(w, -EBADMSG, "signature: line 2 is not %u bytes in base64", SIGNATURE_BYTES);
 	if (!after_prefix(line[2], TRUSTED, &s.trusted))
 		return fail(w, -EBADMSG, "signature: line 3 does not begin with '%s'", TRUSTED);
 	if (s.trusted.n > MINISIG_TRUSTED_MAX || !text_printable(s.trusted))
 		return fail(w, -EBADMSG, "signature: trusted comment over %u bytes or not printable",
 			    MINISIG_TRUSTED_MAX);
-	if (!from_base64(line[3], s.global, sizeof(s.global)))
+	if (!base64_read(line[3], s.global, sizeof(s.global)))
 		return fail(w, -EBADMSG, "signature: line 4 is not %zu bytes in base64", sizeof(s.global));
 	if (memcmp(raw, "Ed", 2) != 0 && memcmp(raw, "ED", 2) != 0)
 		return fail(w, -EPROTONOSUPPORT, "signature: not an Ed25519 one");
@@ -162,11 +145,11 @@ int minisig_parse(struct bytes *text, struct minisig *ret, struct why *w)
 
 size_t minisig_format(const struct minisig *s, const char *untrusted, char out[MINISIG_TEXT_MAX])
 {
-	char base64[sodium_base64_ENCODED_LEN(SIGNATURE_BYTES, sodium_base64_VARIANT_ORIGINAL)];
-	char global[sodium_base64_ENCODED_LEN(sizeof(s->global), sodium_base64_VARIANT_ORIGINAL)];
+	char base64[BASE64_TEXT_BYTES(SIGNATURE_BYTES)];
+	char global[BASE64_TEXT_BYTES(sizeof(s->global))];
 
-	put_base64(s->prehashed ? "ED" : "Ed", &s->id, s->signature, sizeof(s->signature), base64, sizeof(base64));
-	(void)sodium_bin2base64(global, sizeof(global), s->global, sizeof(s->global), sodium_base64_VARIANT_ORIGINAL);
+	put_base64(s->prehashed ? "ED" : "Ed", &s->id, s->signature, sizeof(s->signature), base64);
+	(void)base64_write(s->global, sizeof(s->global), global);
 	return (size_t)snprintf(out, MINISIG_TEXT_MAX, UNTRUSTED "%.*s\n%s\n" TRUSTED "%.*s\n%s\n",
 				(int)(MINISIG_COMMENT_MAX - sizeof(UNTRUSTED)), untrusted, base64, (int)s->trusted.n,
 				(const char *)s->trusted.p, global);

@@ -11,21 +11,27 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "updater/cmd.h"
+#include "updater/cmd_key_encryption.h"
 #include "updater/keyfile.h"
 
-#define GENERATE_USAGE "tandem key generate -o NAME [--password-file FILE | --no-password] [--force] [--json]"
-#define GENERATE_HELP                                                                                                  \
-	"Make an Ed25519 key pair in minisign's format: NAME.key, the secret half (mode 0600), which signs bundles,\n" \
-	"and NAME.pub, which goes to the devices' trust folder. The secret half is locked with a password, which is\n" \
-	"asked for unless one of the options says otherwise."
+#define GENERATE_USAGE                                                                                                 \
+	"tandem key generate -o NAME [--encryption | --password-file FILE | --no-password] [--force] [--json]"
+#define GENERATE_HELP                                                                                                   \
+	"Make an Ed25519 key pair in minisign's format: NAME.key, the secret half (mode 0600), which signs bundles,\n"  \
+	"and NAME.pub, which goes to the devices' trust folder. The secret half is locked with a password, which is\n"  \
+	"asked for unless one of the options says otherwise.\n"                                                         \
+	"With --encryption an X25519 key pair: NAME.key stays on the device, which decrypts bundles by it, without a\n" \
+	"password; NAME.recipient goes to the builder, for --encrypt-to."
 #define SHOW_USAGE "tandem key show FILE [--password-file FILE] [--json]"
-#define SHOW_HELP                                                                                                      \
-	"Show id and public half of a key, public or secret. A locked secret key hides both, so its password is asked for."
+#define SHOW_HELP                                                                                                           \
+	"Show id and public half of a key, public or secret, for signatures or for encryption. A locked secret key hides\n" \
+	"both, so its password is asked for."
 
 struct generate {
 	const char *name;
 	const char *password_file;
 	bool no_password;
+	bool encryption;
 	bool force;
 	bool as_json;
 };
@@ -81,6 +87,7 @@ int cmd_key_generate(int argc, char **argv)
 		  .arg = "FILE",
 		  .help = "lock the secret key with the first line of FILE",
 		  .value = &g.password_file },
+		{ .name = "encryption", .help = "a key that decrypts bundles", .flag = &g.encryption },
 		{ .name = "no-password", .help = "do not lock the secret key", .flag = &g.no_password },
 		{ .name = "force", .help = "replace key files that are there", .flag = &g.force },
 		{ .name = "json", .help = "print JSON", .flag = &g.as_json },
@@ -95,8 +102,10 @@ int cmd_key_generate(int argc, char **argv)
 		r = misuse(&w, -EINVAL, "no name for the key: give -o NAME");
 	else if (g.no_password && g.password_file)
 		r = misuse(&w, -EINVAL, "--no-password and --password-file exclude each other");
+	else if (g.encryption && g.password_file)
+		r = misuse(&w, -EINVAL, "a key that decrypts has no password: a device uses it with nobody there");
 	else
-		r = generate(&g, &w);
+		r = g.encryption ? key_encryption_generate(g.name, g.force, g.as_json, &w) : generate(&g, &w);
 	return r ? why_report(&w, "tandem key generate") : EXIT_DONE;
 }
 
@@ -180,6 +189,7 @@ int cmd_key_show(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = show(args.at[0], password_file, as_json, &w);
+	r = key_encryption_is(args.at[0]) ? key_encryption_show(args.at[0], as_json, &w)
+					  : show(args.at[0], password_file, as_json, &w);
 	return r ? why_report(&w, "tandem key show") : EXIT_DONE;
 }

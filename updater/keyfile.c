@@ -100,32 +100,31 @@ static int refuse_existing(const char *path, struct why *w)
 }
 
 /* The public half first: alone it is useless, but not the other way round. */
-static int write_pair(const char *secret_path, const char *public_path, const char *secret, const struct minisig_key *k,
-		      struct why *w)
+int keyfile_pair_save(const struct keyfile_pair *p, bool force, struct why *w)
 {
-	char public_text[MINISIG_KEY_TEXT_MAX];
-	size_t n = minisig_key_format(k, public_text);
-	int r;
+	int r = force ? 0 : refuse_existing(p->secret_path, w);
 
-	r = file_replace(AT_FDCWD, public_path, public_text, n, 0644, w);
-	return r ? r : file_replace(AT_FDCWD, secret_path, secret, strlen(secret), 0600, w);
+	if (!r && !force)
+		r = refuse_existing(p->public_path, w);
+	r = r ? r : file_replace(AT_FDCWD, p->public_path, p->public_half, strlen(p->public_half), 0644, w);
+	return r ? r : file_replace(AT_FDCWD, p->secret_path, p->secret, strlen(p->secret), 0600, w);
 }
 
 int keyfile_save(const char *name, const struct secret_key *k, const char *password, bool force, struct why *w)
 {
-	char secret_path[PATH_MAX], public_path[PATH_MAX], secret[KEYS_TEXT_MAX];
+	char secret_path[PATH_MAX], public_path[PATH_MAX], secret[KEYS_TEXT_MAX], text[MINISIG_KEY_TEXT_MAX];
+	const struct keyfile_pair pair = {
+		.secret_path = secret_path, .secret = secret, .public_path = public_path, .public_half = text
+	};
 	struct minisig_key public_half = keys_public(k);
-	int r = 0;
+	int r;
 
 	if (snprintf(secret_path, sizeof(secret_path), "%s.key", name) >= (int)sizeof(secret_path) ||
 	    snprintf(public_path, sizeof(public_path), "%s.pub", name) >= (int)sizeof(public_path))
 		return misuse(w, -ENAMETOOLONG, "%s: name too long", name);
-	if (!force)
-		r = refuse_existing(secret_path, w);
-	if (!force && !r)
-		r = refuse_existing(public_path, w);
-	r = r ? r : keys_format(k, password, KEYS_MEMORY_BYTES, secret, w);
-	r = r ? r : write_pair(secret_path, public_path, secret, &public_half, w);
+	(void)minisig_key_format(&public_half, text);
+	r = keys_format(k, password, KEYS_MEMORY_BYTES, secret, w);
+	r = r ? r : keyfile_pair_save(&pair, force, w);
 	sodium_memzero(secret, sizeof(secret));
 	return r;
 }

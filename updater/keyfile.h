@@ -33,4 +33,12 @@ MUST_USE int keyfile_load(const char *path, const char *password_file, struct se
 MUST_USE int keyfile_save(const char *name, const struct secret_key *k, const char *password, bool force,
 			  struct why *w);
 
+/* Both halves of a key as text, and the files they go to. */
+struct keyfile_pair {
+	const char *secret_path, *secret;
+	const char *public_path, *public_half;
+};
+/** Write them, the secret one with mode 0600; `force` and errors as keyfile_save(). */
+MUST_USE int keyfile_pair_save(const struct keyfile_pair *p, bool force, struct why *w);
+
 #endif

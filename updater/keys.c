@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <sodium.h>
 
+#include "updater/recipient.h"
+
 #define UNTRUSTED "untrusted comment: "
 
 /* The binary form, 158 bytes, in base64 on line 2. From AT_ID on it is XORed with the scrypt stream when locked. */
@@ -114,6 +116,9 @@ static int decode(struct bytes text, struct raw_key *ret, struct why *w)
 	const uint8_t *line = text.n ? memchr(text.p, '\n', text.n) : NULL;
 	size_t got = 0, left;
 
+	if (recipient_is_text(text))
+		return why_next(w, fail(w, -EBADMSG, "a key for encryption, which cannot sign"),
+				"'tandem key generate' makes one that can");
 	if (!line || text.n < strlen(UNTRUSTED) || memcmp(text.p, UNTRUSTED, strlen(UNTRUSTED)) != 0)
 		return fail(w, -EBADMSG, "not a secret key: does not begin with '%s'", UNTRUSTED);
 	line++;

@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/parse.h"
+#include "updater/recipient.h"
 
 #define UNTRUSTED "untrusted comment: "
 #define TRUSTED   "trusted comment: "
@@ -72,6 +73,8 @@ int minisig_key_parse(struct bytes text, struct minisig_key *ret, struct why *w)
 
 	if (text.n > MINISIG_KEY_TEXT_MAX)
 		return fail(w, -EBADMSG, "%zu bytes are too many for a public key", text.n);
+	if (recipient_is_text(text))
+		return fail(w, -EBADMSG, "a key for encryption, not for signatures");
 	if (next_line(&text, &line) && after_prefix(line, UNTRUSTED, &comment) && !next_line(&text, &line))
 		return fail(w, -EBADMSG, "not a public key: nothing follows the comment line");
 	if (!base64_read(trim_end(line), raw, sizeof(raw)) || trim_end(text).n > 0)

@@ -34,6 +34,26 @@ check 'it is as it was' cmp before plain.key
 exits 0 'but with --force it is' tandem key generate -o plain --no-password --force
 check 'it is another one' sh -c '! cmp -s before plain.key'
 
+exits 0 'a key for encryption is made' tandem key generate --encryption -o device
+prints 'public key, for builders: device.recipient'
+check 'only its owner can read the secret half' test "$(stat -c %a device.key)" = 600
+id=$(sed -n 's/^key id //p' "$out")
+exits 0 'its public half is shown' tandem key show device.recipient
+prints "key id:     $id"
+prints 'file holds: the public encryption key'
+exits 0 'its secret half shows the same' tandem key show device.key
+prints "key id:     $id"
+exits 0 'a list shows each key' sh -c 'tandem key generate --encryption -o second &&
+	cat device.recipient second.recipient >fleet && tandem key show --json fleet'
+check 'both are there' test "$(grep -c '"public_key":' "$out")" = 2
+chmod 640 device.key
+exits 3 'a secret half that others can read is refused' tandem key show device.key
+says 'others than its owner can open (mode 0640)'
+says 'next: chmod 600 device.key'
+exits 3 'a key that is there is not replaced by one for encryption' tandem key generate --encryption -o plain
+exits 2 'a key for encryption has no password' tandem key generate --encryption -o x --password-file f
+says 'has no password'
+
 exits 2 'no name is a mistake' tandem key generate --no-password
 exits 2 'two ways to a password are a mistake' tandem key generate -o x --no-password --password-file f
 exits 2 'an operand is a mistake' tandem key generate x

@@ -197,6 +197,18 @@ static int set_trust_keys(void *into, const char *sub, const char *value, struct
 	return ini_text(c->trust_keys, sizeof(c->trust_keys), value, w);
 }
 
+static int add_decrypt_key(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct sysconf *c = into;
+
+	(void)sub;
+	if (value[0] != '/')
+		return misuse(w, -EBADMSG, "'%s' is not an absolute path", value);
+	if (c->n_decrypt_keys == SYSCONF_DECRYPT_KEYS)
+		return misuse(w, -EBADMSG, "more than %u keys", SYSCONF_DECRYPT_KEYS);
+	return ini_text(c->decrypt_keys[c->n_decrypt_keys++], SYSCONF_TEXT, value, w);
+}
+
 static int add_probe(void *into, enum sysconf_probe_kind kind, const char *value, struct why *w)
 {
 	struct sysconf *c = into;
@@ -332,6 +344,7 @@ static const struct ini_key keys[] = {
 	{ "slot.*", "boot-file", set_boot_file, false },
 	{ "trust", "keys", set_trust_keys, false },
 	{ "trust", "threshold", set_threshold, false },
+	{ "encryption", "key", add_decrypt_key, true },
 	{ "health", "deadline", set_deadline, false },
 	{ "health", "baseline", set_baseline, false },
 	{ "health", "unit", add_unit, true },

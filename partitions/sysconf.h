@@ -8,12 +8,13 @@
 
 #include "partitions/bootstate.h"
 
-#define SYSCONF_PATH      "/etc/tandem/system.conf"
-#define SYSCONF_TEXT      192u /* longest value, with its NUL; the INI reader's line limit */
-#define SYSCONF_PROBES    16u
-#define SYSCONF_BOOT_FILE 128u
-#define SYSCONF_UNITS     8u
-#define SYSCONF_KEEP_MAX  32u /* trees */
+#define SYSCONF_PATH         "/etc/tandem/system.conf"
+#define SYSCONF_TEXT         192u /* longest value, with its NUL; the INI reader's line limit */
+#define SYSCONF_PROBES       16u
+#define SYSCONF_DECRYPT_KEYS 4u
+#define SYSCONF_BOOT_FILE    128u
+#define SYSCONF_UNITS        8u
+#define SYSCONF_KEEP_MAX     32u /* trees */
 
 /* What firmware starts when no boot entry works; below the ESP. No slot's boot file. */
 #define FALLBACK_LOADER "EFI/BOOT/BOOTX64.EFI"
@@ -54,6 +55,8 @@ struct sysconf {
 	struct sysconf_slot slots[2];
 	char trust_keys[SYSCONF_TEXT]; /* folder */
 	unsigned int trust_threshold;
+	char decrypt_keys[SYSCONF_DECRYPT_KEYS][SYSCONF_TEXT]; /* files with secret keys, absolute paths */
+	size_t n_decrypt_keys;
 	unsigned int health_deadline_seconds;
 	bool baseline_strict; /* a trial is failed even for stages that failed on the committed slot as well */
 	struct sysconf_probe probes[SYSCONF_PROBES];

@@ -40,6 +40,7 @@ enum {
 	OUT_TO_VERSION = 104,
 	OUT_TEXT = 168,
 	OUTCOME_BYTES = 288,
+	OFF_TRUST_EPOCH = 584,
 	OFF_HASH = BOOTREC_BYTES - HASH_BYTES,
 
 	FLAG_ROLLED_FORWARD = 1,
@@ -50,7 +51,8 @@ enum {
 static_assert(OFF_SLOTS + 2 * SLOT_BYTES == OFF_OUTCOME, "slots end where the outcome starts");
 static_assert(SLOT_VERSION + VERSION_TEXT_BYTES == SLOT_BYTES, "a slot ends with its version");
 static_assert(OUT_TEXT + REASON_TEXT_BYTES == OUTCOME_BYTES, "the outcome ends with its text");
-static_assert(OFF_OUTCOME + OUTCOME_BYTES <= OFF_HASH, "everything is under the hash");
+static_assert(OFF_OUTCOME + OUTCOME_BYTES == OFF_TRUST_EPOCH, "the outcome ends where the trust epoch is");
+static_assert(OFF_TRUST_EPOCH + 8 <= OFF_HASH, "everything is under the hash");
 
 static bool is_slot(uint8_t s)
 {
@@ -126,6 +128,7 @@ static int parse_head(struct bytes in, struct bootrec *rec)
 	    bytes_u8(in, OFF_ATTEMPTS_LEFT, &left) || bytes_u8(in, OFF_ATTEMPTS_MAX, &max) ||
 	    bytes_u8(in, OFF_STAGE, &stage) || bytes_u8(in, OFF_FLAGS, &flags) || bytes_u8(in, OFF_MISSES, &misses) ||
 	    bytes_le64(in, OFF_EPOCH_FLOOR, &rec->epoch_floor) ||
+	    bytes_le64(in, OFF_TRUST_EPOCH, &rec->trust_epoch) ||
 	    bytes_copy(in, OFF_HOME, rec->home, sizeof(rec->home)) ||
 	    bytes_copy(in, OFF_ACTION, rec->action_id, sizeof(rec->action_id)))
 		return -EBADMSG;
@@ -237,6 +240,7 @@ void bootrec_format(const struct bootrec *rec, uint8_t out[BOOTREC_BYTES])
 	format_slot(&rec->slots[0], out + OFF_SLOTS);
 	format_slot(&rec->slots[1], out + OFF_SLOTS + SLOT_BYTES);
 	format_outcome(&rec->outcome, out + OFF_OUTCOME);
+	put_le64(out + OFF_TRUST_EPOCH, rec->trust_epoch);
 	h = hash_of(bytes_of(out, OFF_HASH));
 	memcpy(out + OFF_HASH, h.b, HASH_BYTES);
 }

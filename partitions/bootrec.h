@@ -89,6 +89,7 @@ struct bootrec {
 	uint8_t action_id[16];
 	struct slot_info slots[2];
 	struct boot_outcome outcome;
+	uint64_t trust_epoch; /* of the last trust set that was accepted; 0: none (docs/formats/trust.md) */
 };
 
 /**

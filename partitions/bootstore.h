@@ -15,6 +15,8 @@
 /* Layout of tandem-state, in bytes (docs/formats/bootrecord.md). */
 #define STATE_PARTITION_BYTES (32ull << 20)
 #define STATE_REGION_BYTES    (64ull << 10) /* record regions at 0 and at 64 KiB */
+#define STATE_TRUST_OFFSET    (128ull << 10) /* two copies of the trust set, 256 KiB each (updater/truststore.h) */
+#define STATE_TRUST_BYTES     (512ull << 10)
 #define STATE_HEAD_BYTES      (15ull << 20) /* room for the signed head of what a slot holds */
 #define STATE_HEAD_OFFSET(s)  ((s) == SLOT_A ? 1ull << 20 : 16ull << 20)
 

@@ -16,6 +16,16 @@ static int ensure(struct boot_machine *m, enum slot first, enum slot next, struc
 	return m->efi ? efivars_ensure(m->efi, m->want, &m->rec, first, next, w) : 0;
 }
 
+int sequence_trust(struct boot_machine *m, uint64_t epoch, struct why *w)
+{
+	struct bootrec rec = m->rec;
+
+	if (epoch <= rec.trust_epoch)
+		return 0;
+	rec.trust_epoch = epoch;
+	return put_record(m, &rec, w);
+}
+
 int sequence_heal(struct boot_machine *m, enum slot next, struct why *w)
 {
 	return ensure(m, m->rec.committed, next, w);

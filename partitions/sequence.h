@@ -55,6 +55,9 @@ MUST_USE int sequence_settle(struct boot_machine *m, enum slot running, const st
 /** Whether sequence_settle() would need the ESP; otherwise m->esp may be NULL. */
 bool sequence_settle_needs_esp(const struct bootrec *rec, enum boot_mode mode, enum slot running, bool adopt);
 
+/** A trust set of this epoch was accepted and is durable: a lower one is not believed any more. Nothing when it is known. */
+MUST_USE int sequence_trust(struct boot_machine *m, uint64_t epoch, struct why *w);
+
 /** Re-derive the boot variables from the record; next as for efivars_decide(). Fine without firmware variables. */
 MUST_USE int sequence_heal(struct boot_machine *m, enum slot next, struct why *w);
 

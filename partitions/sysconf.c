@@ -82,6 +82,12 @@ static int set_threshold(void *into, const char *sub, const char *value, struct 
 	return set_number(value, 1, 32, &((struct sysconf *)into)->trust_threshold, w);
 }
 
+static int set_root_threshold(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, 32, &((struct sysconf *)into)->trust_root_threshold, w);
+}
+
 static int set_deadline(void *into, const char *sub, const char *value, struct why *w)
 {
 	(void)sub;
@@ -187,14 +193,23 @@ static int set_boot_file(void *into, const char *sub, const char *value, struct 
 	return ini_text(s->boot_file, sizeof(s->boot_file), value, w);
 }
 
-static int set_trust_keys(void *into, const char *sub, const char *value, struct why *w)
+static int set_folder(char *out, const char *value, struct why *w)
 {
-	struct sysconf *c = into;
-
-	(void)sub;
 	if (value[0] != '/')
 		return misuse(w, -EBADMSG, "'%s' is not an absolute path", value);
-	return ini_text(c->trust_keys, sizeof(c->trust_keys), value, w);
+	return ini_text(out, SYSCONF_TEXT, value, w);
+}
+
+static int set_trust_keys(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_folder(((struct sysconf *)into)->trust_keys, value, w);
+}
+
+static int set_trust_roots(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_folder(((struct sysconf *)into)->trust_roots, value, w);
 }
 
 static int add_decrypt_key(void *into, const char *sub, const char *value, struct why *w)
@@ -343,7 +358,9 @@ static const struct ini_key keys[] = {
 	{ "slot.*", "root", set_root, false },
 	{ "slot.*", "boot-file", set_boot_file, false },
 	{ "trust", "keys", set_trust_keys, false },
+	{ "trust", "roots", set_trust_roots, false },
 	{ "trust", "threshold", set_threshold, false },
+	{ "trust", "root-threshold", set_root_threshold, false },
 	{ "encryption", "key", add_decrypt_key, true },
 	{ "health", "deadline", set_deadline, false },
 	{ "health", "baseline", set_baseline, false },

@@ -53,8 +53,10 @@ struct sysconf {
 	unsigned int watchdog_seconds; /* 0: none */
 	char esp[SYSCONF_TEXT], state[SYSCONF_TEXT], data[SYSCONF_TEXT]; /* places as root; data may be "": none */
 	struct sysconf_slot slots[2];
-	char trust_keys[SYSCONF_TEXT]; /* folder */
+	char trust_keys[SYSCONF_TEXT];  /* folder */
+	char trust_roots[SYSCONF_TEXT]; /* folder; "": the keys in trust_keys are the roots as well */
 	unsigned int trust_threshold;
+	unsigned int trust_root_threshold;                     /* 0: as trust_threshold */
 	char decrypt_keys[SYSCONF_DECRYPT_KEYS][SYSCONF_TEXT]; /* files with secret keys, absolute paths */
 	size_t n_decrypt_keys;
 	unsigned int health_deadline_seconds;

@@ -20,6 +20,7 @@ static struct bootrec full(void)
 		.fallback_stale = true,
 		.misses = 1,
 		.epoch_floor = 0x1112131415161718,
+		.trust_epoch = 0x3132333435363738,
 	};
 	struct boot_outcome *o = &r.outcome;
 
@@ -85,6 +86,7 @@ static void format_has_the_documented_layout(void **state)
 	memcpy(want + 336, "1.2.3", 5);
 	memcpy(want + 400, "1.2.9", 5);
 	memcpy(want + 464, "unit x.service is failed", 24);
+	memcpy(want + 584, (uint8_t[]){ 0x38, 0x37, 0x36, 0x35, 0x34, 0x33, 0x32, 0x31 }, 8);
 	seal(want);
 	bootrec_format(&rec, b);
 	assert_memory_equal(b, want, sizeof(b));
@@ -266,7 +268,7 @@ static const struct {
 	{ "outcome's from-version", 336, 0x01, -EBADMSG },
 	{ "outcome's to-version", 400 + 63, 'x', -EBADMSG },
 	{ "outcome's text", 464 + 119, 'x', -EBADMSG },
-	{ "reserved behind the outcome", 584, 1, 0 },
+	{ "reserved behind the trust epoch", 592, 1, 0 },
 	{ "reserved before the checksum", OFF_HASH - 1, 1, 0 },
 };
 

@@ -56,7 +56,9 @@ static void missing_keys_get_their_defaults(void **state)
 	assert_string_equal(c.slots[SLOT_A].boot_file, "EFI/tandem/a/linux.efi");
 	assert_string_equal(c.slots[SLOT_B].boot_file, "EFI/tandem/b/linux.efi");
 	assert_string_equal(c.trust_keys, "/etc/tandem/trust.d");
+	assert_string_equal(c.trust_roots, "");
 	assert_int_equal(c.trust_threshold, 1);
+	assert_int_equal(c.trust_root_threshold, 0);
 	assert_int_equal(c.health_deadline_seconds, 120);
 	assert_false(c.baseline_strict);
 	assert_int_equal(c.n_probes, 0);
@@ -77,7 +79,7 @@ static void every_key_is_taken(void **state)
 	takes("[system]\nproduct=a-1\ncompatible=A.b_c-1\nmode=chooser\nattempts=15\nwatchdog-timeout=0\n"
 	      "[disk]\nesp=PARTUUID=0FC63DAF-8483-4772-8E79-3D69D8477DE4\nstate=PARTLABEL=s=t u\ndata=PARTLABEL=d\n"
 	      "[slot.a]\nroot=PARTLABEL=1\nboot-file=a.efi\n[slot.b]\nroot=PARTLABEL=2\nboot-file=EFI/b.efi\n"
-	      "[trust]\nkeys=/k\nthreshold=32\n[encryption]\nkey=/d/new.key\nkey=/d/old.key\n"
+	      "[trust]\nkeys=/k\nroots=/r\nthreshold=32\nroot-threshold=31\n[encryption]\nkey=/d/new.key\nkey=/d/old.key\n"
 	      "[health]\ndeadline=86400\nbaseline=strict\nunit=x@1.service\nurl=https://[::1]:1/x?y=1\ncommand=/c -d e\nunit=y.mount\n"
 	      "[tree]\nroot=/srv/.x..y/z\nunit=b.service\nunit=a@1.service\nurl=http://localhost:4000/health\n"
 	      "deadline=3600\nkeep=32\nreserve=2G\n",
@@ -93,10 +95,12 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(c.slots[SLOT_A].root, "PARTLABEL=1");
 	assert_string_equal(c.slots[SLOT_B].boot_file, "EFI/b.efi");
 	assert_string_equal(c.trust_keys, "/k");
+	assert_string_equal(c.trust_roots, "/r");
 	assert_int_equal(c.trust_threshold, 32);
 	assert_int_equal(c.n_decrypt_keys, 2);
 	assert_string_equal(c.decrypt_keys[0], "/d/new.key");
 	assert_string_equal(c.decrypt_keys[1], "/d/old.key");
+	assert_int_equal(c.trust_root_threshold, 31);
 	assert_int_equal(c.health_deadline_seconds, 86400);
 	assert_true(c.baseline_strict);
 	assert_int_equal(c.n_probes, 4);
@@ -248,6 +252,8 @@ static const struct {
 	{ "encryption", "key", "/a\nkey=/b\nkey=/c\nkey=/d\nkey=/e", "more than 4 keys" },
 	{ "trust", "threshold", "0", "from 1 to 32" },
 	{ "trust", "threshold", "33", "from 1 to 32" },
+	{ "trust", "roots", "roots.d", "not an absolute path" },
+	{ "trust", "root-threshold", "0", "from 1 to 32" },
 	{ "health", "deadline", "0", "from 1 to 86400" },
 	{ "health", "deadline", "86401", "from 1 to 86400" },
 	{ "health", "baseline", "yes", "neither lenient nor strict" },

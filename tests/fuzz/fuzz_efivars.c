@@ -3,6 +3,7 @@
  * BootOrder in its place, and leaves nothing more to do. Input: one byte for record and wish, then variables, each
  * a length byte, a selector byte and that many bytes of value.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "partitions/efivars.h"
@@ -79,19 +80,27 @@ static int drop(struct efi_store *s, const char *name, struct why *w)
 	return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static int list(struct efi_store *s, uint32_t *numbers, size_t *n, struct why *w)
 {
 	struct fake *f = (struct fake *)s;
 
 	(void)w;
 	*n = 0;
-	for (uint32_t number = 0; number < 16; number++) {
-		char name[16];
+	for (size_t i = 0; i < VARS; i++) {
+		unsigned int number;
+		int end = 0;
 
-		(void)snprintf(name, sizeof(name), "Boot%04X", number);
-		if (f->vars[find(f, name)].there)
+		if (f->vars[i].there && sscanf(f->vars[i].name, "Boot%4X%n", &number, &end) == 1 && end == 8)
 			numbers[(*n)++] = number;
 	}
+	qsort(numbers, *n, sizeof(*numbers), by_number);
 	return 0;
 }
 

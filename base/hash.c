@@ -24,6 +24,16 @@ void hasher_add(struct hasher *h, struct bytes in)
 	(void)crypto_generichash_blake2b_update(&h->state, in.p, in.n);
 }
 
+void hasher_add_zeros(struct hasher *h, uint64_t n)
+{
+	static const uint8_t zeros[64u << 10];
+
+	for (size_t part; n > 0; n -= part) {
+		part = n < sizeof(zeros) ? (size_t)n : sizeof(zeros);
+		hasher_add(h, bytes_of(zeros, part));
+	}
+}
+
 struct hash hasher_end(struct hasher *h)
 {
 	struct hash ret;

@@ -26,6 +26,7 @@ struct hasher {
 };
 void hasher_init(struct hasher *h);
 void hasher_add(struct hasher *h, struct bytes in);
+void hasher_add_zeros(struct hasher *h, uint64_t n);
 struct hash hasher_end(struct hasher *h);
 
 #endif

@@ -23,12 +23,15 @@ static int read_header(struct source *src, enum bundle_part part, struct bundle_
 	return 0;
 }
 
-/* n bytes at off in memory of their own. */
+/* n bytes at off in memory of their own; nothing for none. */
 static int read_text(struct source *src, uint64_t off, uint64_t n, struct bytes *ret, struct why *w)
 {
-	AUTO_FREE uint8_t *p = malloc((size_t)n);
+	AUTO_FREE uint8_t *p = NULL;
 	int r;
 
+	if (n == 0)
+		return 0;
+	p = malloc((size_t)n);
 	if (!p)
 		return fail(w, -ENOMEM, "out of memory");
 	r = source_read(src, p, (size_t)n, off, w);
@@ -67,7 +70,10 @@ static int read_head(struct bundle *b, enum bundle_part part, struct why *w)
 {
 	int r = read_header(b->src, part, &b->header, w);
 
-	r = r ? r : read_text(b->src, BUNDLE_HEADER_BYTES, b->header.signatures_bytes, &b->signatures_text, w);
+	r = r ? r : read_text(b->src, BUNDLE_HEADER_BYTES, b->header.trust_bytes, &b->trust_text, w);
+	r = r ? r
+	      : read_text(b->src, bundle_header_signatures_at(&b->header), b->header.signatures_bytes,
+			  &b->signatures_text, w);
 	return r ? r
 		 : read_text(b->src, bundle_header_manifest_at(&b->header), b->header.manifest_bytes, &b->manifest_text,
 			     w);
@@ -121,6 +127,7 @@ void bundle_close(struct bundle *b)
 	manifest_done(&b->manifest);
 	free((void *)(uintptr_t)b->manifest_text.p);
 	free((void *)(uintptr_t)b->signatures_text.p);
+	free((void *)(uintptr_t)b->trust_text.p);
 	*b = (struct bundle){ 0 };
 }
 
@@ -144,5 +151,7 @@ int bundle_chunks(const struct bundle *b, const struct payload *p, struct chunks
 
 int bundle_read_stored(const struct bundle *b, const struct chunk *c, void *buf, struct why *w)
 {
+	if (c->stored_bytes == 0)
+		return 0;
 	return source_read(b->src, buf, c->stored_bytes, b->header.payload_offset + c->stored_offset, w);
 }

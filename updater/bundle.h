@@ -1,6 +1,7 @@
 /*
  * bundle - the reader of a bundle (.reup): from an untrusted source to a verified manifest, chunk tables and chunks.
- * Layer:  updater; the reading side; memory is bounded whatever the bundle's size (signatures 64 KiB, manifest 1 MiB).
+ * Layer:  updater; the reading side; memory is bounded whatever the bundle's size (signatures 64 KiB,
+ *         trust statements 1 MiB, manifest 1 MiB).
  * Trust:  hostile. Header: sizes within limits. Manifest: by its signatures (or known id) before it is parsed. Tables and
  *         chunks: see updater/chunks.h and updater/decode.h.
  * Source: docs/formats/bundle.md.
@@ -13,7 +14,7 @@
  *	for (i = 0; !r && i < p->chunks; i++) {
  *		r = chunks_get(&table, i, &c, &w);
  *		r = r ? r : bundle_read_stored(&b, &c, stored, &w);
- *		r = r ? r : decoder_chunk(&d, &c, bytes_of(stored, c.stored_bytes), raw, &w);
+ *		r = r ? r : decoder_chunk(&d, &c, bytes_of(stored, c.stored_bytes), group + c.raw_offset % p->group_bytes, &w);
  *	}
  */
 #ifndef UPDATER_BUNDLE_H
@@ -33,8 +34,9 @@ struct bundle {
 	struct source *src; /* borrowed */
 	struct bundle_header header;
 	struct hash id;             /* BLAKE2b-256 of the manifest text: the bundle's and the image's identity */
-	struct bytes manifest_text; /* owned, as is the next */
+	struct bytes manifest_text; /* owned, as are the next two */
 	struct bytes signatures_text;
+	struct bytes trust_text; /* trust statements: signed by themselves, not covered by the manifest; may be empty */
 	struct manifest manifest;
 	struct signers signers;
 	bool verified; /* by bundle_open() or bundle_open_id(); false: for display only */
@@ -58,7 +60,7 @@ MUST_USE int bundle_open_unverified(struct source *src, enum bundle_part part, s
 void bundle_close(struct bundle *b);
 
 /**
- * The head is the bytes [0, bundle_head_bytes) of the source: header, signatures, manifest, tables, padding. A copy of
+ * The head is the bytes [0, bundle_head_bytes) of the source: header, trust, signatures, manifest, tables, padding. A copy of
  * them opens as BUNDLE_HEAD and is verified again there, so it may be copied with plain source_read().
  */
 uint64_t bundle_head_bytes(const struct bundle *b);
@@ -67,7 +69,7 @@ uint64_t bundle_bytes(const struct bundle *b);
 
 /** Open the chunk table of one of its payloads; ended by chunks_done(). */
 MUST_USE int bundle_chunks(const struct bundle *b, const struct payload *p, struct chunks *ret, struct why *w);
-/** Read a chunk's stored bytes (none for CHUNK_ZERO) into buf, which has room for c->stored_bytes. Not yet checked. */
+/** Read a chunk's stored bytes (CHUNK_ZERO and CHUNK_COPY have none) into buf, which has room for c->stored_bytes. Not yet checked. */
 MUST_USE int bundle_read_stored(const struct bundle *b, const struct chunk *c, void *buf, struct why *w);
 
 #endif

@@ -11,19 +11,22 @@
 
 #define BUNDLE_HEADER_BYTES   64u
 #define BUNDLE_VERSION        1u
+#define BUNDLE_TRUST_MAX      (1u << 20)
 #define BUNDLE_SIGNATURES_MAX (64u << 10)
 #define BUNDLE_PAYLOAD_ALIGN  4096u
 #define BUNDLE_PAYLOAD_MAX    (1ull << 46) /* 64 TiB */
 
 struct bundle_header {
+	uint64_t trust_bytes; /* may be 0 */
 	uint64_t signatures_bytes;
 	uint64_t manifest_bytes;
 	uint64_t tables_bytes;
-	uint64_t payload_offset; /* the three above and the header, rounded up to BUNDLE_PAYLOAD_ALIGN */
+	uint64_t payload_offset; /* the four above and the header, rounded up to BUNDLE_PAYLOAD_ALIGN */
 	uint64_t payload_bytes;
 };
 
-/** Where the parts begin. */
+/** Where the parts begin; trust statements at BUNDLE_HEADER_BYTES. */
+uint64_t bundle_header_signatures_at(const struct bundle_header *h);
 uint64_t bundle_header_manifest_at(const struct bundle_header *h);
 uint64_t bundle_header_tables_at(const struct bundle_header *h);
 /** What payload_offset must be for the other sizes. */

@@ -18,9 +18,8 @@ static int lay_out(const struct manifest *m, struct manifest *ret, struct why *w
 		struct payload *p = &plan.payloads[i];
 
 		*p = m->payloads[i];
-		p->chunks = (p->size_bytes + p->chunk_bytes - 1) / p->chunk_bytes;
 		p->table_offset = plan.tables_bytes;
-		p->table_bytes = chunks_table_bytes(p->chunks);
+		p->table_bytes = chunks_table_bytes(p->chunks, p->index_blocks);
 		plan.tables_bytes += p->table_bytes;
 		plan.payload_bytes += p->size_bytes;
 	}
@@ -111,7 +110,7 @@ int bundle_plan_head(struct bundle_plan *p, uint8_t **ret, struct hash *ret_id, 
 		return r;
 	p->header.payload_bytes = p->manifest.payload_bytes;
 	bundle_header_format(&p->header, head);
-	memcpy(head + BUNDLE_HEADER_BYTES, signatures, signatures_n);
+	memcpy(head + bundle_header_signatures_at(&p->header), signatures, signatures_n);
 	*ret_id = hash_of(bytes_of(head + at, n - at));
 	*ret = MOVE(head);
 	return 0;

@@ -2,7 +2,7 @@
  * bundle_plan - where everything in a new bundle goes, decided before the first byte of it is packed. Pure but for memory.
  * Layer:  updater; the builder's side only.
  *
- * Sizes of tables follow from the inputs' sizes; the manifest gets room for the longest `payload=` there can be, and empty
+ * Sizes of tables follow from how the inputs are cut; the manifest gets room for the longest `payload=` there can be, and empty
  * lines fill what is left; a signature's size does not depend on what it signs. So the payload is written once, in place.
  */
 #ifndef UPDATER_BUNDLE_PLAN_H
@@ -13,7 +13,7 @@
 #include "updater/manifest.h"
 
 struct bundle_plan {
-	struct manifest manifest; /* table hashes and payload_bytes are still to be filled in; owned */
+	struct manifest manifest; /* raw_hash, table_hash and payload_bytes are still to be filled in; owned */
 	struct bundle_header header;
 	const struct secret_key *keys; /* borrowed */
 	size_t n_keys;
@@ -22,7 +22,7 @@ struct bundle_plan {
 
 /**
  * Plan a bundle.
- * @m      as a recipe has it, with size_bytes of each payload filled in
+ * @m      as a recipe has it, with size_bytes, chunks and index_blocks of each payload filled in
  * @keys   one or more, borrowed
  * @clock  seconds since 1970, for the trusted comment
  * @ret    ended by bundle_plan_done()
@@ -33,7 +33,7 @@ MUST_USE int bundle_plan(const struct manifest *m, const struct secret_key *keys
 void bundle_plan_done(struct bundle_plan *p);
 
 /**
- * Header, signatures and manifest as they stand in the file, once the table hashes and payload_bytes are in p->manifest.
+ * Header, signatures and manifest as they stand in the file, once the hashes and payload_bytes are in p->manifest.
  * @ret  bundle_header_tables_at() bytes, allocated
  */
 MUST_USE int bundle_plan_head(struct bundle_plan *p, uint8_t **ret, struct hash *ret_id, struct why *w);

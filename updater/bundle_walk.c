@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "updater/chunks_build.h"
 #include "updater/decode.h"
 
 /* What a walk through one payload owns. */
@@ -10,7 +11,7 @@ struct walk {
 	struct chunks table;
 	struct decoder decoder;
 	uint8_t *stored;
-	uint8_t *raw;
+	uint8_t *group; /* the group that is being decoded: what a chunk may need is before it */
 };
 
 static void walk_done(struct walk *k)
@@ -18,23 +19,41 @@ static void walk_done(struct walk *k)
 	chunks_done(&k->table);
 	decoder_done(&k->decoder);
 	free(k->stored);
-	free(k->raw);
+	free(k->group);
 }
 
-static int one_chunk(struct walk *k, uint64_t i, const struct bundle_sink *sink, struct why *w)
+/* What of these zeros lies in the group that they end in may be a chunk's prefix. */
+static void zero_chunk(struct walk *k, const struct chunk *c, uint32_t group_bytes)
+{
+	uint64_t end = c->raw_offset + c->raw_bytes, begin = end - end % group_bytes;
+
+	begin = begin > c->raw_offset ? begin : c->raw_offset;
+	memset(k->group + begin % group_bytes, 0, (size_t)(end - begin));
+}
+
+static int data_chunk(struct walk *k, const struct chunk *c, uint8_t *raw, struct why *w)
+{
+	int r = bundle_read_stored(k->b, c, k->stored, w);
+
+	r = r ? r : decoder_chunk(&k->decoder, c, bytes_of(k->stored, c->stored_bytes), raw, w);
+	if (!r && !chunk_raw_matches(c, raw))
+		r = fail(w, -EBADMSG, "chunk at raw offset %" PRIu64 ": decodes to other bytes than its table says",
+			 c->raw_offset);
+	return r;
+}
+
+static int one_chunk(struct walk *k, const struct payload *p, uint64_t i, const struct bundle_sink *sink, struct why *w)
 {
 	struct chunk c = { 0 };
-	int r;
+	int r = chunks_get(&k->table, i, &c, w);
+	uint8_t *raw = k->group + c.raw_offset % p->group_bytes;
 
-	r = chunks_get(&k->table, i, &c, w);
-	if (!r && c.encoding == CHUNK_ZERO)
+	if (!r && c.encoding == CHUNK_ZERO) {
+		zero_chunk(k, &c, p->group_bytes);
 		return sink->put(sink->arg, &c, NULL, w);
-	r = r ? r : bundle_read_stored(k->b, &c, k->stored, w);
-	r = r ? r : decoder_chunk(&k->decoder, &c, bytes_of(k->stored, c.stored_bytes), k->raw, w);
-	if (!r && !chunk_raw_matches(&c, k->raw))
-		r = fail(w, -EBADMSG, "chunk at raw offset %" PRIu64 ": decodes to other bytes than its table says",
-			 c.raw_offset);
-	return r ? r : sink->put(sink->arg, &c, k->raw, w);
+	}
+	r = r ? r : data_chunk(k, &c, raw, w);
+	return r ? r : sink->put(sink->arg, &c, raw, w);
 }
 
 int bundle_walk(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink, struct why *w)
@@ -43,17 +62,84 @@ int bundle_walk(const struct bundle *b, const struct payload *p, const struct bu
 	int r;
 
 	k.stored = malloc(p->chunk_bytes);
-	k.raw = malloc(p->chunk_bytes);
-	if (!k.stored || !k.raw)
+	k.group = malloc(p->group_bytes);
+	if (!k.stored || !k.group)
 		return fail(w, -ENOMEM, "out of memory");
 	r = bundle_chunks(b, p, &k.table, w);
 	r = r ? r : decoder_init(&k.decoder, w);
 	for (uint64_t i = 0; !r && i < p->chunks; i++) {
-		r = one_chunk(&k, i, sink, w);
+		r = one_chunk(&k, p, i, sink, w);
 		if (r)
 			return why_in(w, r, "%s: payload %s", b->src->name, p->name);
 	}
 	return r;
+}
+
+/* A sink between a walk and the one that was asked for. */
+struct checked {
+	const struct bundle_sink *sink;
+	struct chunks table; /* for its index */
+	struct hasher hasher;
+	uint8_t *want, *have; /* short hashes of the longest chunk */
+};
+
+static void checked_done(struct checked *k)
+{
+	chunks_done(&k->table);
+	free(k->want);
+	free(k->have);
+}
+
+static int check_index(struct checked *k, const struct chunk *c, const void *raw, struct why *w)
+{
+	size_t n = (size_t)chunk_index_blocks(c);
+	int r = chunks_index(&k->table, c->index_at, n, k->have, w);
+
+	if (r)
+		return r;
+	chunks_index_make(bytes_of(raw, c->raw_bytes), k->want);
+	if (memcmp(k->want, k->have, n * CHUNK_INDEX_BYTES) != 0)
+		return fail(w, -EBADMSG, "chunk at raw offset %" PRIu64 ": its blocks are not those of the index",
+			    c->raw_offset);
+	return 0;
+}
+
+static int put_checked(void *arg, const struct chunk *c, const void *raw, struct why *w)
+{
+	struct checked *k = arg;
+	int r = 0;
+
+	if (raw)
+		hasher_add(&k->hasher, bytes_of(raw, c->raw_bytes));
+	else
+		hasher_add_zeros(&k->hasher, c->raw_bytes);
+	if (raw && k->table.payload->index_blocks)
+		r = check_index(k, c, raw, w);
+	return r ? r : k->sink->put(k->sink->arg, c, raw, w);
+}
+
+int bundle_check(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink, struct why *w)
+{
+	size_t index_bytes = p->chunk_bytes / CHUNK_BLOCK_BYTES * CHUNK_INDEX_BYTES;
+	CLEANUP(checked_done) struct checked k = { .sink = sink };
+	const struct bundle_sink through = { .put = put_checked, .arg = &k };
+	struct hash got;
+	int r;
+
+	hasher_init(&k.hasher);
+	k.want = malloc(index_bytes);
+	k.have = malloc(index_bytes);
+	if (!k.want || !k.have)
+		return fail(w, -ENOMEM, "out of memory");
+	r = bundle_chunks(b, p, &k.table, w);
+	r = r ? r : bundle_walk(b, p, &through, w);
+	if (r)
+		return r;
+	got = hasher_end(&k.hasher);
+	if (!hash_equal(&got, &p->raw_hash))
+		return fail(w, -EBADMSG, "%s: payload %s: not the content that its raw-hash names", b->src->name,
+			    p->name);
+	return 0;
 }
 
 static int check_padding(const struct bundle *b, struct why *w)
@@ -78,7 +164,7 @@ static int check_order(const struct bundle *b, const struct payload *p, uint64_t
 		struct chunk c = { 0 };
 
 		r = chunks_get(&t, i, &c, w);
-		if (r || c.encoding == CHUNK_ZERO)
+		if (r || c.stored_bytes == 0)
 			continue;
 		if (c.stored_offset == *end)
 			*end += c.stored_bytes;

@@ -9,14 +9,18 @@
 #include "updater/bundle.h"
 
 struct bundle_sink {
-	/* One chunk's raw bytes, c->raw_bytes of them; NULL for CHUNK_ZERO. A negative errno ends the walk with that. */
+	/* One chunk's raw bytes, c->raw_bytes of them; NULL for CHUNK_ZERO, which may be a long one. A negative errno ends it. */
 	int (*put)(void *arg, const struct chunk *c, const void *raw, struct why *w);
 	void *arg;
 };
 
-/** Every chunk of one payload. -EBADMSG damaged; -ENOMEM; the source's or the sink's error. */
+/** Every chunk of one payload. -EBADMSG damaged; -EOPNOTSUPP a delta; -ENOMEM; the source's or the sink's error. */
 MUST_USE int bundle_walk(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink,
 			 struct why *w);
+
+/** As bundle_walk(); and every short hash in the index, and the hash of the whole payload, is right. -EBADMSG otherwise. */
+MUST_USE int bundle_check(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink,
+			  struct why *w);
 
 /**
  * What a reader need not ask but a builder promises: the padding before the payload is zero, and the payload area is the

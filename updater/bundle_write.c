@@ -8,8 +8,22 @@
 #include "base/io.h"
 #include "updater/bundle.h"
 #include "updater/bundle_plan.h"
+#include "updater/chunks_build.h"
+#include "updater/cut.h"
 #include "updater/dedupe.h"
 #include "updater/packer.h"
+
+#define READ_BYTES (1u << 20)
+#define ZERO_BYTES (64u << 10) /* shorter runs of zeros are packed with what is around them */
+
+/* One payload under way. Chunks are put into the packer and taken out in order; those of zeros need no packing. */
+struct part {
+	struct cutter cuts;
+	struct chunks_build table;
+	struct hasher hasher;
+	uint64_t put_at;   /* raw bytes that were put */
+	size_t put, taken; /* chunks */
+};
 
 struct writer {
 	const struct bundle_job *job;
@@ -21,14 +35,19 @@ struct writer {
 	char temp[PATH_MAX];
 	bool has_temp;                 /* there is a file of that name, ours */
 	int in[MANIFEST_PAYLOADS_MAX]; /* -1: not open */
+	struct part parts[MANIFEST_PAYLOADS_MAX];
 	int out;
-	uint8_t *entry; /* where the next chunk's entry goes, of payload `at` */
-	size_t at;
-	uint64_t raw_at; /* raw offset of the next chunk that is taken, in its payload */
 	uint64_t done;   /* raw bytes of all payloads so far */
 	uint64_t stored; /* bytes in the payload area so far */
 	struct bundle_written result;
 };
+
+static int step(const struct writer *wr, struct why *w)
+{
+	int r = wr->job->step ? wr->job->step(wr->job->arg, wr->done, wr->result.raw_bytes) : 0;
+
+	return r ? fail(w, r, "%s: not written: interrupted", wr->job->path) : 0;
+}
 
 static int open_inputs(struct writer *wr, struct why *w)
 {
@@ -54,6 +73,31 @@ static int open_inputs(struct writer *wr, struct why *w)
 		wr->result.raw_bytes += p->size_bytes;
 	}
 	return 0;
+}
+
+/* Read a payload's input once to see where it is cut: how many chunks there are decides where they go. */
+static int cut_input(struct writer *wr, size_t i, struct why *w)
+{
+	struct payload *p = &wr->manifest.payloads[i];
+	const struct cut_rules rules = { .chunk_bytes = p->chunk_bytes,
+					 .group_bytes = p->group_bytes,
+					 .zero_bytes = p->chunk_bytes < ZERO_BYTES ? p->chunk_bytes : ZERO_BYTES };
+	struct cutter *cuts = &wr->parts[i].cuts;
+	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
+	int r = buf ? 0 : fail(w, -ENOMEM, "out of memory");
+
+	cutter_begin(cuts, &rules);
+	for (uint64_t at = 0; !r && at < p->size_bytes; at += READ_BYTES) {
+		size_t n = p->size_bytes - at < READ_BYTES ? (size_t)(p->size_bytes - at) : READ_BYTES;
+
+		r = pread_full(wr->in[i], buf, n, at, wr->job->recipe->files[i], w);
+		r = r ? r : cutter_add(cuts, bytes_of(buf, n), w);
+		r = r ? r : step(wr, w);
+	}
+	r = r ? r : cutter_end(cuts, w);
+	p->chunks = cuts->n;
+	p->index_blocks = cutter_index_blocks(cuts);
+	return r;
 }
 
 /* What the manifest would not take back is a mistake in the recipe. */
@@ -104,29 +148,16 @@ static int create_temp(struct writer *wr, struct why *w)
 	return 0;
 }
 
-/* Where the entries of a payload begin, after its list of pages. */
-static uint8_t *entries_of(const struct writer *wr, const struct payload *p)
-{
-	return wr->tables + p->table_offset + (p->table_bytes - p->chunks * CHUNKS_ENTRY_BYTES);
-}
-
 /* Give the chunk its place in the payload area, storing it unless its content is there already. */
-static int place(struct writer *wr, struct packed *done, struct why *w)
+static int place(struct writer *wr, struct packed *done, const uint8_t **ret_before, struct why *w)
 {
 	struct chunk *c = &done->chunk;
-	const uint8_t *before;
+	const uint8_t *before = dedupe_find(&wr->seen, &c->raw_hash);
 	int r;
 
-	if (c->encoding == CHUNK_ZERO) {
-		wr->result.zero_chunks++;
-		return 0;
-	}
-	before = dedupe_find(&wr->seen, &c->raw_hash);
+	*ret_before = before;
 	if (before) {
-		uint64_t raw_offset = c->raw_offset;
-
 		*c = chunks_entry(bytes_of(before, CHUNKS_ENTRY_BYTES), 0);
-		c->raw_offset = raw_offset;
 		wr->result.equal_chunks++;
 		return 0;
 	}
@@ -137,77 +168,86 @@ static int place(struct writer *wr, struct packed *done, struct why *w)
 		return r;
 	wr->stored += done->stored.n;
 	wr->result.raw_chunks += c->encoding == CHUNK_RAW;
-	dedupe_add(&wr->seen, &c->raw_hash, wr->entry);
 	return 0;
 }
 
-static int take_one(struct writer *wr, struct why *w)
+static int take_packed(struct writer *wr, struct part *part, struct why *w)
 {
-	const struct payload *p = &wr->plan.manifest.payloads[wr->at];
-	struct packed done;
+	const uint8_t *before = NULL, *entry;
+	struct packed done = { 0 };
 	int r;
 
 	if (!packer_take(wr->packer, &done))
-		return 0;
+		return fail(w, -EINVAL, "the packer is empty");
 	if (done.error)
-		return fail(w, done.error, "%s: %s", p->name, done.why.text);
-	done.chunk.raw_offset = wr->raw_at;
-	r = place(wr, &done, w);
+		return fail(w, done.error, "%s: %s", part->table.payload->name, done.why.text);
+	r = place(wr, &done, &before, w);
 	if (r)
 		return r;
+	entry = chunks_build_add(&part->table, &done.chunk, done.index);
+	if (!before)
+		dedupe_add(&wr->seen, &done.chunk.raw_hash, entry);
 	packer_release(wr->packer);
-	chunks_entry_format(&done.chunk, wr->entry);
-	wr->entry += CHUNKS_ENTRY_BYTES;
-	wr->raw_at += done.chunk.raw_bytes;
-	wr->done += done.chunk.raw_bytes;
+	return 0;
+}
+
+static int take_one(struct writer *wr, struct part *part, struct why *w)
+{
+	const struct cut *cut = &part->cuts.at[part->taken++];
+	int r = 0;
+
+	if (cut->zero) {
+		(void)chunks_build_add(&part->table, &(struct chunk){ .raw_bytes = cut->bytes }, NULL);
+		wr->result.zero_chunks++;
+	} else {
+		r = take_packed(wr, part, w);
+	}
+	wr->done += cut->bytes;
 	wr->result.chunks++;
-	r = wr->job->step ? wr->job->step(wr->job->arg, wr->done, wr->result.raw_bytes) : 0;
-	return r ? fail(w, r, "%s: not written: interrupted", wr->job->path) : 0;
+	return r ? r : step(wr, w);
+}
+
+static int put_one(struct writer *wr, size_t i, struct why *w)
+{
+	struct part *part = &wr->parts[i];
+	const struct cut *cut = &part->cuts.at[part->put++];
+	uint8_t *raw;
+	int r;
+
+	part->put_at += cut->bytes;
+	if (cut->zero) {
+		hasher_add_zeros(&part->hasher, cut->bytes);
+		return 0;
+	}
+	raw = packer_room(wr->packer);
+	r = pread_full(wr->in[i], raw, cut->bytes, part->put_at - cut->bytes, wr->job->recipe->files[i], w);
+	if (r)
+		return r;
+	hasher_add(&part->hasher, bytes_of(raw, cut->bytes));
+	packer_put(wr->packer, cut->bytes);
+	return 0;
 }
 
 static int pack_payload(struct writer *wr, size_t i, struct why *w)
 {
-	const struct payload *p = &wr->plan.manifest.payloads[i];
-	const char *name = wr->job->recipe->files[i];
-	uint64_t at = 0;
+	struct payload *p = &wr->plan.manifest.payloads[i];
+	struct part *part = &wr->parts[i];
 	int r = 0;
 
-	wr->at = i;
-	wr->raw_at = 0;
-	wr->entry = entries_of(wr, p);
-	while (!r && at < p->size_bytes) {
-		uint64_t left = p->size_bytes - at;
-		size_t n = left < p->chunk_bytes ? (size_t)left : p->chunk_bytes;
-
-		if (packer_full(wr->packer))
-			r = take_one(wr, w);
-		r = r ? r : pread_full(wr->in[i], packer_room(wr->packer), n, at, name, w);
-		if (!r)
-			packer_put(wr->packer, n);
-		at += n;
+	chunks_build_begin(&part->table, p, wr->tables + p->table_offset);
+	hasher_init(&part->hasher);
+	while (!r && part->put < part->cuts.n) {
+		while (!r && packer_full(wr->packer))
+			r = take_one(wr, part, w);
+		r = r ? r : put_one(wr, i, w);
 	}
-	while (!r && wr->raw_at < p->size_bytes)
-		r = take_one(wr, w);
-	return r;
-}
-
-/* The hash of each page into the payload's list, and the list's hash into the manifest. */
-static void seal_table(const struct writer *wr, struct payload *p)
-{
-	uint8_t *list = wr->tables + p->table_offset, *entries = entries_of(wr, p);
-	uint64_t left = p->chunks * CHUNKS_ENTRY_BYTES;
-	uint8_t *to = list;
-
-	while (left > 0) {
-		size_t n = left < CHUNKS_PAGE_BYTES ? (size_t)left : CHUNKS_PAGE_BYTES;
-		struct hash h = hash_of(bytes_of(entries, n));
-
-		memcpy(to, h.b, sizeof(h.b));
-		to += sizeof(h.b);
-		entries += n;
-		left -= n;
-	}
-	p->table_hash = hash_of(bytes_of(list, (size_t)(to - list)));
+	while (!r && part->taken < part->cuts.n)
+		r = take_one(wr, part, w);
+	if (r)
+		return r;
+	p->raw_hash = hasher_end(&part->hasher);
+	chunks_build_seal(&part->table);
+	return 0;
 }
 
 static int write_head(struct writer *wr, struct why *w)
@@ -217,8 +257,6 @@ static int write_head(struct writer *wr, struct why *w)
 	uint64_t at = bundle_header_tables_at(&wr->plan.header);
 	int r;
 
-	for (size_t i = 0; i < m->n_payloads; i++)
-		seal_table(wr, &m->payloads[i]);
 	m->payload_bytes = wr->stored;
 	r = bundle_plan_head(&wr->plan, &head, &wr->result.id, w);
 	r = r ? r : pwrite_full(wr->out, head, (size_t)at, 0, wr->temp, w);
@@ -270,6 +308,8 @@ static int build(struct writer *wr, struct why *w)
 {
 	int r = open_inputs(wr, w);
 
+	for (size_t i = 0; !r && i < wr->manifest.n_payloads; i++)
+		r = cut_input(wr, i, w);
 	r = r ? r : plan(wr, w);
 	r = r ? r : make_room(wr, w);
 	r = r ? r : create_temp(wr, w);
@@ -282,8 +322,10 @@ static int build(struct writer *wr, struct why *w)
 
 static void close_all(struct writer *wr)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(wr->in); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(wr->in); i++) {
 		auto_close(&wr->in[i]);
+		cutter_done(&wr->parts[i].cuts);
+	}
 	if (wr->has_temp)
 		(void)unlink(wr->temp);
 	auto_close(&wr->out);

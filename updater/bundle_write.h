@@ -3,7 +3,7 @@
  * Layer:  updater; the builder's side only.
  *
  * The same inputs, recipe, libzstd, keys and clock give the same bytes, however many threads there are. Memory: the chunk
- * tables (96 bytes a chunk and 80 to find equal ones) and what updater/packer.h says.
+ * tables (88 bytes a chunk and up to 128 to find equal ones, 6 bytes a block of 4 KiB) and what updater/packer.h says.
  */
 #ifndef UPDATER_BUNDLE_WRITE_H
 #define UPDATER_BUNDLE_WRITE_H
@@ -18,7 +18,7 @@ struct bundle_job {
 	const char *path;     /* of the bundle: replaced as a whole at the end, or left alone */
 	unsigned int threads; /* that pack */
 	int64_t clock;        /* seconds since 1970, for the signatures' trusted comment */
-	/* Called after each chunk; a negative errno ends the work with that. May be NULL. */
+	/* Called often; a negative errno ends the work with that. May be NULL. */
 	int (*step)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
 	void *arg;
 };
@@ -27,7 +27,7 @@ struct bundle_written {
 	struct hash id;
 	uint64_t raw_bytes;
 	uint64_t bundle_bytes;
-	uint64_t chunks, zero_chunks, equal_chunks, raw_chunks; /* all; all zero; stored before; not compressible */
+	uint64_t chunks, zero_chunks, equal_chunks, raw_chunks; /* all; of zeros; stored before; not compressible */
 };
 
 /**

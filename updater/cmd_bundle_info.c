@@ -50,8 +50,11 @@ static void print_payload(const struct payload *p)
 		(void)printf(" %s", p->file_name);
 	if (p->slot)
 		(void)printf(" for slot %c", p->slot);
-	(void)printf(", %s (%" PRIu64 " bytes) in %" PRIu64 " chunks of at most %s\n", format_size(p->size_bytes, size),
+	(void)printf(", %s (%" PRIu64 " bytes) in %" PRIu64 " chunks of at most %s", format_size(p->size_bytes, size),
 		     p->size_bytes, p->chunks, format_size(p->chunk_bytes, chunk));
+	if (p->group_bytes > p->chunk_bytes)
+		(void)printf(" in groups of %s", format_size(p->group_bytes, chunk));
+	(void)printf("%s\n", p->base_bytes ? ", from another image" : "");
 }
 
 static void print_info(const char *path, const struct opened *o)
@@ -97,7 +100,7 @@ static void json_payloads(struct json *j, const struct manifest *m)
 	json_array(j, "payloads");
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		const struct payload *p = &m->payloads[i];
-		char slot[2] = { p->slot, '\0' };
+		char slot[2] = { p->slot, '\0' }, hex[2 * HASH_BYTES + 1];
 
 		json_object(j, NULL);
 		json_string(j, "name", p->name);
@@ -105,8 +108,13 @@ static void json_payloads(struct json *j, const struct manifest *m)
 		json_string(j, "slot", p->slot ? slot : NULL);
 		json_text(j, "file_name", p->file_name);
 		json_u64(j, "size_bytes", p->size_bytes);
+		json_string(j, "raw_hash", format_hex(p->raw_hash.b, sizeof(p->raw_hash.b), hex));
 		json_u64(j, "chunk_bytes", p->chunk_bytes);
+		json_u64(j, "group_bytes", p->group_bytes);
 		json_u64(j, "chunks", p->chunks);
+		json_u64(j, "index_blocks", p->index_blocks);
+		json_string(j, "base_hash",
+			    p->base_bytes ? format_hex(p->base_hash.b, sizeof(p->base_hash.b), hex) : NULL);
 		json_end(j);
 	}
 	json_end(j);
@@ -185,7 +193,7 @@ static int verify_all(const struct bundle *b, enum progress_style style, struct 
 		v.total += b->manifest.payloads[i].size_bytes;
 	interrupt_catch();
 	for (size_t i = 0; !r && i < b->manifest.n_payloads; i++)
-		r = bundle_walk(b, &b->manifest.payloads[i], &sink, w);
+		r = bundle_check(b, &b->manifest.payloads[i], &sink, w);
 	progress_end(&v.progress);
 	return r;
 }

@@ -1,6 +1,7 @@
 #include "updater/decode.h"
 
 #include <inttypes.h>
+#define ZSTD_STATIC_LINKING_ONLY /* frames without a magic number */
 #include <zstd.h>
 
 #define SLICE 16u /* hashed side by side */
@@ -9,8 +10,10 @@ int decoder_init(struct decoder *ret, struct why *w)
 {
 	struct ZSTD_DCtx_s *zstd = ZSTD_createDCtx();
 
-	if (!zstd)
+	if (!zstd || ZSTD_isError(ZSTD_DCtx_setParameter(zstd, ZSTD_d_format, ZSTD_f_zstd1_magicless))) {
+		(void)ZSTD_freeDCtx(zstd);
 		return fail(w, -ENOMEM, "no memory for a zstd decoder");
+	}
 	ret->zstd = zstd;
 	return 0;
 }
@@ -31,28 +34,40 @@ static int check_stored(const struct chunk *c, size_t n, const struct hash *got,
 {
 	if (n != c->stored_bytes)
 		return fail(w, -EINVAL, "%zu stored bytes given for a chunk of %" PRIu32, n, c->stored_bytes);
-	if (c->encoding != CHUNK_ZERO && !hash_equal(got, &c->stored_hash))
+	if (n > 0 && !hash_equal(got, &c->stored_hash))
 		return explain(c, "its stored bytes are damaged", w);
 	return 0;
+}
+
+static int unpack_zstd(struct decoder *d, const struct chunk *c, struct bytes stored, uint8_t *raw, struct why *w)
+{
+	size_t n = ZSTD_DCtx_refPrefix(d->zstd, c->prefix_bytes ? raw - c->prefix_bytes : NULL, c->prefix_bytes);
+
+	if (!ZSTD_isError(n))
+		n = ZSTD_decompressDCtx(d->zstd, raw, c->raw_bytes, stored.p, stored.n);
+	if (ZSTD_isError(n))
+		return explain(c, ZSTD_getErrorName(n), w);
+	return n == c->raw_bytes ? 0 : explain(c, "decodes to fewer bytes than its table says", w);
 }
 
 /* The stored bytes have passed check_stored(). */
 static int unpack(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w)
 {
-	size_t n;
-
-	if (c->encoding == CHUNK_ZERO) {
+	switch (c->encoding) {
+	case CHUNK_ZERO:
 		memset(raw, 0, c->raw_bytes);
 		return 0;
-	}
-	if (c->encoding == CHUNK_RAW) {
+	case CHUNK_RAW:
 		memcpy(raw, stored.p, stored.n);
 		return 0;
+	case CHUNK_ZSTD:
+		return unpack_zstd(d, c, stored, raw, w);
+	case CHUNK_COPY:
+	case CHUNK_ZSTD_REF:
+		break;
 	}
-	n = ZSTD_decompressDCtx(d->zstd, raw, c->raw_bytes, stored.p, stored.n);
-	if (ZSTD_isError(n))
-		return explain(c, ZSTD_getErrorName(n), w);
-	return n == c->raw_bytes ? 0 : explain(c, "decodes to fewer bytes than its table says", w);
+	return fail(w, -EOPNOTSUPP, "chunk at raw offset %" PRIu64 ": made from another image, which is not at hand",
+		    c->raw_offset);
 }
 
 int decoder_chunk(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w)
@@ -87,7 +102,11 @@ int decoder_many(struct decoder *d, const struct decode_job *jobs, size_t n, str
 
 bool chunk_raw_matches(const struct chunk *c, const void *raw)
 {
-	struct hash got = hash_of(bytes_of(raw, c->raw_bytes));
+	struct bytes in = bytes_of(raw, c->raw_bytes);
+	struct hash got;
 
+	if (c->encoding == CHUNK_ZERO)
+		return bytes_all_zero(in);
+	got = hash_of(in);
 	return hash_equal(&got, &c->raw_hash);
 }

@@ -20,9 +20,11 @@ void decoder_done(struct decoder *d);
 /**
  * Check the stored bytes against c->stored_hash, then decode them.
  * @stored  exactly c->stored_bytes bytes (none for CHUNK_ZERO)
- * @raw     room for c->raw_bytes; on failure its content is unspecified and must not be used
+ * @raw     room for c->raw_bytes, and directly before it the c->prefix_bytes bytes that are there in the payload; on
+ *          failure its content is unspecified and must not be used
  * Returns 0; -EBADMSG the stored bytes are not the ones of the table, or do not decode to exactly c->raw_bytes;
- * -EINVAL stored.n is not c->stored_bytes. The raw hash is not computed: see chunk_raw_matches().
+ * -EINVAL stored.n is not c->stored_bytes; -EOPNOTSUPP the chunk needs a base. The raw hash is not computed: see
+ * chunk_raw_matches().
  */
 MUST_USE int decoder_chunk(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w);
 
@@ -34,11 +36,11 @@ struct decode_job {
 };
 /**
  * As decoder_chunk() for n chunks, checking their stored hashes side by side, which is faster. In slices: none of a slice
- * is decoded before the hashes of all of it have passed.
+ * is decoded before the hashes of all of it have passed. They are decoded in order, so that one may be a later one's prefix.
  */
 MUST_USE int decoder_many(struct decoder *d, const struct decode_job *jobs, size_t n, struct why *w);
 
-/** Whether c->raw_bytes bytes at raw are what the entry says, by hash. For reuse and for reading back. */
+/** Whether c->raw_bytes bytes at raw are what the entry says, by hash or by being zero. For reuse and for reading back. */
 bool chunk_raw_matches(const struct chunk *c, const void *raw);
 
 #endif

@@ -18,15 +18,14 @@ void encoder_done(struct encoder *e);
 
 /** Room that encoder_chunk() wants for the stored form of n raw bytes. */
 size_t encoder_room(size_t n);
-/** Start an entry: size and hash of the raw bytes, and whether they are all zero. Stored form is not filled in. */
-struct chunk encoder_measure(struct bytes raw);
 /**
- * Finish the entry that encoder_measure() started: zero chunks store nothing, what zstd makes smaller is stored so, the
- * rest as it is. The same bytes, level and libzstd give the same result.
+ * The entry of a chunk and what is to be stored for it: what zstd makes smaller is stored so, the rest as it is. The same
+ * bytes, level and libzstd give the same result. Offsets are the caller's to fill in.
+ * @raw         1 or more bytes that are not all zero
  * @room        encoder_room(raw.n) bytes for zstd's output
- * @ret_stored  what is to be stored: in `room`, or `raw` itself
+ * @ret_stored  in `room`, or `raw` itself
  */
-MUST_USE int encoder_chunk(struct encoder *e, struct bytes raw, void *room, struct chunk *c, struct bytes *ret_stored,
+MUST_USE int encoder_chunk(struct encoder *e, struct bytes raw, void *room, struct chunk *ret, struct bytes *ret_stored,
 			   struct why *w);
 
 #endif

@@ -80,9 +80,20 @@ static int write_image(struct install *i, struct why *w)
 /* A boot file on its way to the ESP. */
 struct boot_file {
 	struct install *i;
-	uint8_t *zeros; /* as many as the longest chunk */
 	struct esp_put put;
 };
+
+static int put_zeros(struct esp_put *put, uint32_t n, struct why *w)
+{
+	static const uint8_t zeros[64u << 10];
+	int r = 0;
+
+	for (uint32_t part; !r && n > 0; n -= part) {
+		part = n < sizeof(zeros) ? n : sizeof(zeros);
+		r = esp_put_add(put, bytes_of(zeros, part), w);
+	}
+	return r;
+}
 
 static int put_chunk(void *arg, const struct chunk *c, const void *raw, struct why *w)
 {
@@ -90,21 +101,18 @@ static int put_chunk(void *arg, const struct chunk *c, const void *raw, struct w
 
 	if (cancelled(f->i))
 		return fail(w, -ECANCELED, "interrupted");
-	return esp_put_add(&f->put, bytes_of(raw ? raw : f->zeros, c->raw_bytes), w);
+	return raw ? esp_put_add(&f->put, bytes_of(raw, c->raw_bytes), w) : put_zeros(&f->put, c->raw_bytes, w);
 }
 
 /* The last thing that is written, since a slot without it cannot be started. */
 static int write_boot_file(struct install *i, struct why *w)
 {
 	const char *path = i->parts->boot->conf->slots[i->p->plan.target].boot_file;
-	AUTO_FREE uint8_t *zeros = calloc(1, i->p->boot_file->chunk_bytes);
-	struct boot_file f = { .i = i, .zeros = zeros };
+	struct boot_file f = { .i = i };
 	const struct bundle_sink sink = { .put = put_chunk, .arg = &f };
 	int r;
 
 	step(i, INSTALL_BOOT_FILE);
-	if (!zeros)
-		return fail(w, -ENOMEM, "out of memory");
 	r = esp_put_begin(i->parts->boot->esp, path, &f.put, w);
 	if (r)
 		return r;

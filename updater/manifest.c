@@ -25,6 +25,13 @@ enum key_bit {
 	HAS_TABLE_OFFSET = 1 << 9,
 	HAS_TABLE_BYTES = 1 << 10,
 	HAS_TABLE_HASH = 1 << 11,
+	HAS_RAW_HASH = 1 << 12,
+	HAS_GROUP_SIZE = 1 << 13,
+	HAS_INDEX_BLOCKS = 1 << 14,
+	HAS_BASE = 1 << 15,
+	HAS_BASE_SIZE = 1 << 16,
+	HAS_TREE_BYTES = 1 << 17,
+	HAS_TREE_ENTRIES = 1 << 18,
 };
 
 /* Name of the key behind a bit, and whether it belongs to a payload. */
@@ -40,8 +47,11 @@ static const struct {
 	{ HAS_PAYLOAD, false, "payload" },
 	{ HAS_KIND, true, "kind" },
 	{ HAS_SIZE, true, "size" },
+	{ HAS_RAW_HASH, true, "raw-hash" },
 	{ HAS_CHUNK_SIZE, true, "chunk-size" },
+	{ HAS_GROUP_SIZE, true, "group-size" },
 	{ HAS_CHUNKS, true, "chunks" },
+	{ HAS_INDEX_BLOCKS, true, "index-blocks" },
 	{ HAS_TABLE_OFFSET, true, "table-offset" },
 	{ HAS_TABLE_BYTES, true, "table-bytes" },
 	{ HAS_TABLE_HASH, true, "table-hash" },
@@ -168,11 +178,7 @@ static int set_kind(void *into, const char *sub, const char *value, struct why *
 
 	if (e)
 		return e;
-	if (strcmp(value, "image") == 0)
-		p->kind = PAYLOAD_IMAGE;
-	else if (strcmp(value, "file") == 0)
-		p->kind = PAYLOAD_FILE;
-	else
+	if (payload_kind_parse(value, &p->kind))
 		return fail(w, -EPROTONOSUPPORT, "'%.40s' is no kind of payload that this program knows", value);
 	return 0;
 }
@@ -209,6 +215,80 @@ static int set_chunk_size(void *into, const char *sub, const char *value, struct
 		return e;
 	p->chunk_bytes = (uint32_t)n;
 	return 0;
+}
+
+static int set_group_size(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	uint64_t n = 0;
+	int e = payload_of(into, sub, HAS_GROUP_SIZE, &p, w);
+
+	e = e ? e : parse_u64(value, CHUNK_BYTES_MAX, &n, w);
+	if (e)
+		return e;
+	p->group_bytes = (uint32_t)n;
+	return 0;
+}
+
+static int set_index_blocks(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	int e = payload_of(into, sub, HAS_INDEX_BLOCKS, &p, w);
+
+	return e ? e : parse_u64(value, MANIFEST_TABLES_MAX / CHUNK_INDEX_BYTES, &p->index_blocks, w);
+}
+
+static int set_raw_hash(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	int e = payload_of(into, sub, HAS_RAW_HASH, &p, w);
+
+	return e ? e : parse_hex(value, p->raw_hash.b, sizeof(p->raw_hash.b), w);
+}
+
+static int set_base(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	int e = payload_of(into, sub, HAS_BASE, &p, w);
+
+	return e ? e : parse_hex(value, p->base_hash.b, sizeof(p->base_hash.b), w);
+}
+
+/* A number that is not 0, since 0 means that the key is not there. */
+static int parse_some(const char *value, uint64_t *ret, struct why *w)
+{
+	uint64_t n = 0;
+	int e = parse_u64(value, INT64_MAX, &n, w);
+
+	if (!e && n == 0)
+		e = fail(w, -EBADMSG, "is 0");
+	if (!e)
+		*ret = n;
+	return e;
+}
+
+static int set_base_size(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	int e = payload_of(into, sub, HAS_BASE_SIZE, &p, w);
+
+	return e ? e : parse_some(value, &p->base_bytes, w);
+}
+
+static int set_tree_bytes(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	int e = payload_of(into, sub, HAS_TREE_BYTES, &p, w);
+
+	return e ? e : parse_some(value, &p->tree_bytes, w);
+}
+
+static int set_tree_entries(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct payload *p = NULL;
+	int e = payload_of(into, sub, HAS_TREE_ENTRIES, &p, w);
+
+	return e ? e : parse_some(value, &p->tree_entries, w);
 }
 
 static int set_chunks(void *into, const char *sub, const char *value, struct why *w)
@@ -261,11 +341,18 @@ static const struct ini_key keys[] = {
 	{ .section = "payload.*", .key = "kind", .set = set_kind },
 	{ .section = "payload.*", .key = "slot", .set = set_slot },
 	{ .section = "payload.*", .key = "size", .set = set_size },
+	{ .section = "payload.*", .key = "raw-hash", .set = set_raw_hash },
 	{ .section = "payload.*", .key = "chunk-size", .set = set_chunk_size },
+	{ .section = "payload.*", .key = "group-size", .set = set_group_size },
 	{ .section = "payload.*", .key = "chunks", .set = set_chunks },
+	{ .section = "payload.*", .key = "index-blocks", .set = set_index_blocks },
 	{ .section = "payload.*", .key = "table-offset", .set = set_table_offset },
 	{ .section = "payload.*", .key = "table-bytes", .set = set_table_bytes },
 	{ .section = "payload.*", .key = "table-hash", .set = set_table_hash },
+	{ .section = "payload.*", .key = "base", .set = set_base },
+	{ .section = "payload.*", .key = "base-size", .set = set_base_size },
+	{ .section = "payload.*", .key = "tree-bytes", .set = set_tree_bytes },
+	{ .section = "payload.*", .key = "tree-entries", .set = set_tree_entries },
 	{ .section = "payload.*", .key = "name", .set = set_file_name },
 };
 
@@ -295,33 +382,57 @@ static int check_given(const struct reader *r, struct why *w)
 	return r->m.n_payloads ? 0 : fail(w, -EBADMSG, "manifest: no payload");
 }
 
-static int check_payload(const struct payload *p, struct why *w)
+/* Keys that come together, and those of a tree. */
+static int check_pairs(const struct payload *p, unsigned int given, struct why *w)
 {
-	/* chunk_bytes divides nothing before it is known not to be 0 */
-	if (p->chunk_bytes == 0 || p->chunk_bytes % CHUNK_ALIGN)
-		return fail(w, -EBADMSG, "chunk-size is no multiple of %u", CHUNK_ALIGN);
-	if (p->size_bytes == 0)
-		return fail(w, -EBADMSG, "size is 0");
-	if (p->chunks < (p->size_bytes - 1) / p->chunk_bytes + 1 || p->chunks > (p->size_bytes - 1) / CHUNK_ALIGN + 1)
-		return fail(w, -EBADMSG,
-			    "%" PRIu64 " chunks of at most %" PRIu32 " bytes do not make %" PRIu64 " bytes", p->chunks,
-			    p->chunk_bytes, p->size_bytes);
-	if (p->table_bytes != chunks_table_bytes(p->chunks))
-		return fail(w, -EBADMSG, "table-bytes is not what %" PRIu64 " chunks take", p->chunks);
+	bool tree = p->kind == PAYLOAD_TREE;
+
+	if (!(given & HAS_BASE) != !(given & HAS_BASE_SIZE))
+		return fail(w, -EBADMSG, "base and base-size go together");
+	if (!(given & HAS_TREE_BYTES) != !tree || !(given & HAS_TREE_ENTRIES) != !tree)
+		return fail(w, -EBADMSG, "tree-bytes and tree-entries belong to a tree");
 	if ((p->kind == PAYLOAD_FILE) != (p->file_name[0] != '\0'))
-		return fail(w, -EBADMSG, p->kind == PAYLOAD_FILE ? "a file without a name" : "an image with a name");
+		return fail(w, -EBADMSG, p->kind == PAYLOAD_FILE ? "a file without a name" : "a name without a file");
 	return 0;
 }
 
-/* Each payload by itself, and their tables side by side: no gap, no overlap. */
-static int check_payloads(const struct manifest *m, struct why *w)
+static int check_table(const struct payload *p, struct why *w)
 {
+	uint64_t blocks = (p->size_bytes - 1) / CHUNK_BLOCK_BYTES + 1;
+
+	if (p->chunks < (p->size_bytes - 1) / CHUNK_ZERO_MAX + 1 || p->chunks > blocks)
+		return fail(w, -EBADMSG, "%" PRIu64 " chunks do not make %" PRIu64 " bytes", p->chunks, p->size_bytes);
+	if (p->index_blocks > blocks)
+		return fail(w, -EBADMSG, "%" PRIu64 " blocks in the index, %" PRIu64 " in all", p->index_blocks,
+			    blocks);
+	if (p->table_bytes != chunks_table_bytes(p->chunks, p->index_blocks))
+		return fail(w, -EBADMSG, "table-bytes is not what %" PRIu64 " chunks and %" PRIu64 " blocks take",
+			    p->chunks, p->index_blocks);
+	return 0;
+}
+
+static int check_payload(const struct payload *p, struct why *w)
+{
+	if (p->chunk_bytes == 0 || p->chunk_bytes % CHUNK_ALIGN)
+		return fail(w, -EBADMSG, "chunk-size is no multiple of %u", CHUNK_ALIGN);
+	if (p->group_bytes < p->chunk_bytes || p->group_bytes % CHUNK_ALIGN)
+		return fail(w, -EBADMSG, "group-size is less than chunk-size, or no multiple of %u", CHUNK_ALIGN);
+	if (p->size_bytes == 0)
+		return fail(w, -EBADMSG, "size is 0");
+	return check_table(p, w);
+}
+
+/* Each payload by itself, and their tables side by side: no gap, no overlap. */
+static int check_payloads(const struct reader *r, struct why *w)
+{
+	const struct manifest *m = &r->m;
 	uint64_t at = 0;
 
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		const struct payload *p = &m->payloads[i];
-		int e = check_payload(p, w);
+		int e = check_pairs(p, r->payload_given[i], w);
 
+		e = e ? e : check_payload(p, w);
 		if (!e && p->table_offset != at)
 			e = fail(w, -EBADMSG, "table-offset is not %" PRIu64 ", where the table before ends", at);
 		if (e)
@@ -344,7 +455,7 @@ static int parse(struct bytes text, struct reader *r, struct why *w)
 		return fail(w, -ENOMEM, "manifest: out of memory");
 	e = ini_read(text, "manifest", keys, ARRAY_SIZE(keys), r, w);
 	e = e ? e : check_given(r, w);
-	return e ? e : check_payloads(&r->m, w);
+	return e ? e : check_payloads(r, w);
 }
 
 int manifest_parse(struct bytes text, struct manifest *ret, struct why *w)
@@ -377,10 +488,18 @@ static void write_payload(FILE *to, const struct payload *p)
 		(void)fprintf(to, "slot=%c\n", p->slot);
 	if (p->file_name[0])
 		(void)fprintf(to, "name=%s\n", p->file_name);
-	(void)fprintf(to, "size=%" PRIu64 "\nchunk-size=%" PRIu32 "\nchunks=%" PRIu64 "\n", p->size_bytes,
-		      p->chunk_bytes, p->chunks);
+	(void)fprintf(to, "size=%" PRIu64 "\nraw-hash=%s\n", p->size_bytes,
+		      format_hex(p->raw_hash.b, sizeof(p->raw_hash.b), hex));
+	(void)fprintf(to,
+		      "chunk-size=%" PRIu32 "\ngroup-size=%" PRIu32 "\nchunks=%" PRIu64 "\nindex-blocks=%" PRIu64 "\n",
+		      p->chunk_bytes, p->group_bytes, p->chunks, p->index_blocks);
 	(void)fprintf(to, "table-offset=%" PRIu64 "\ntable-bytes=%" PRIu64 "\ntable-hash=%s\n", p->table_offset,
 		      p->table_bytes, format_hex(p->table_hash.b, sizeof(p->table_hash.b), hex));
+	if (p->base_bytes)
+		(void)fprintf(to, "base=%s\nbase-size=%" PRIu64 "\n",
+			      format_hex(p->base_hash.b, sizeof(p->base_hash.b), hex), p->base_bytes);
+	if (p->kind == PAYLOAD_TREE)
+		(void)fprintf(to, "tree-bytes=%" PRIu64 "\ntree-entries=%" PRIu64 "\n", p->tree_bytes, p->tree_entries);
 }
 
 static void write_all(FILE *to, const struct manifest *m)
@@ -398,8 +517,12 @@ static bool payload_equal(const struct payload *a, const struct payload *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->slot == b->slot &&
 	       strcmp(a->file_name, b->file_name) == 0 && a->size_bytes == b->size_bytes &&
-	       a->chunk_bytes == b->chunk_bytes && a->chunks == b->chunks && a->table_offset == b->table_offset &&
-	       a->table_bytes == b->table_bytes && hash_equal(&a->table_hash, &b->table_hash);
+	       hash_equal(&a->raw_hash, &b->raw_hash) && a->chunk_bytes == b->chunk_bytes &&
+	       a->group_bytes == b->group_bytes && a->chunks == b->chunks && a->index_blocks == b->index_blocks &&
+	       a->table_offset == b->table_offset && a->table_bytes == b->table_bytes &&
+	       hash_equal(&a->table_hash, &b->table_hash) && a->base_bytes == b->base_bytes &&
+	       hash_equal(&a->base_hash, &b->base_hash) && a->tree_bytes == b->tree_bytes &&
+	       a->tree_entries == b->tree_entries;
 }
 
 bool manifest_equal(const struct manifest *a, const struct manifest *b)
@@ -458,9 +581,22 @@ const struct payload *manifest_find(const struct manifest *m, const char *name)
 	return NULL;
 }
 
+static const char *const kinds[] = { [PAYLOAD_IMAGE] = "image", [PAYLOAD_FILE] = "file", [PAYLOAD_TREE] = "tree" };
+
 const char *payload_kind_name(enum payload_kind kind)
 {
-	return kind == PAYLOAD_IMAGE ? "image" : "file";
+	return kinds[kind];
+}
+
+int payload_kind_parse(const char *text, enum payload_kind *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(text, kinds[i]) == 0) {
+			*ret = (enum payload_kind)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 bool payload_suits(const struct payload *p, char slot)

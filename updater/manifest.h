@@ -17,23 +17,33 @@
 #define MANIFEST_NAME_MAX     64u  /* bytes with NUL: names, compatible, version */
 #define MANIFEST_TEXT_MAX     160u /* bytes with NUL: description */
 #define CHUNK_ALIGN           4096u
-#define CHUNK_BYTES_MAX       (4u << 20)
+#define CHUNK_BYTES_MAX       (4u << 20) /* of a group as well */
 
 enum payload_kind {
 	PAYLOAD_IMAGE, /* goes to the slot's partition */
 	PAYLOAD_FILE,  /* goes to the slot's folder on the ESP, under file_name */
+	PAYLOAD_TREE,  /* a tar archive that is unpacked into a folder of its own */
 };
 
 struct payload {
 	char name[MANIFEST_NAME_MAX]; /* letters, digits, '.', '_', '-'; starts with a letter or digit; unique */
 	enum payload_kind kind;
-	char slot;             /* 'a' or 'b'; 0: for either */
-	uint64_t size_bytes;   /* raw; 1 or more */
-	uint32_t chunk_bytes;  /* no chunk is longer, raw or stored; multiple of CHUNK_ALIGN, at most CHUNK_BYTES_MAX */
+	char slot;            /* 'a' or 'b'; 0: for either */
+	uint64_t size_bytes;  /* raw; 1 or more */
+	struct hash raw_hash; /* of all raw bytes: which content it is, whatever bundle it comes in */
+	uint32_t
+		chunk_bytes; /* no chunk but one of zeros is longer; multiple of CHUNK_ALIGN, at most CHUNK_BYTES_MAX */
+	uint32_t
+		group_bytes; /* no chunk but one of zeros crosses a multiple of it; chunk_bytes to CHUNK_BYTES_MAX, aligned */
 	uint64_t chunks;       /* entries in its table */
+	uint64_t index_blocks; /* blocks whose short hashes are in its table; 0: none are */
 	uint64_t table_offset; /* from the start of the tables */
 	uint64_t table_bytes;
-	struct hash table_hash;            /* of the table's list of page hashes */
+	struct hash table_hash; /* of the table's list of pages */
+	uint64_t base_bytes;    /* a delta: size of the image that it needs; 0: it needs none */
+	struct hash base_hash;  /* and that image's raw_hash */
+	/* PAYLOAD_TREE: no more than this comes out of it; otherwise 0 */
+	uint64_t tree_bytes, tree_entries;
 	char file_name[MANIFEST_NAME_MAX]; /* PAYLOAD_FILE: a plain name without '/'; else empty */
 };
 
@@ -66,8 +76,10 @@ MUST_USE int manifest_format(const struct manifest *m, char **ret, size_t *ret_n
 /** Whether two say the same. */
 bool manifest_equal(const struct manifest *a, const struct manifest *b);
 
-/** "image" or "file". */
+/** "image", "file" or "tree". */
 const char *payload_kind_name(enum payload_kind kind);
+/** The reverse; -EINVAL. */
+MUST_USE int payload_kind_parse(const char *text, enum payload_kind *ret);
 /** Payload by name, or NULL. */
 const struct payload *manifest_find(const struct manifest *m, const char *name);
 /** Whether the payload is meant for slot 'a' or 'b'. */

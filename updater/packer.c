@@ -8,6 +8,7 @@ struct job {
 	enum job_state state;
 	uint8_t *raw;
 	uint8_t *room;
+	uint8_t *index;
 	size_t raw_n;
 	struct packed out;
 };
@@ -29,8 +30,9 @@ static void run(struct encoder *e, struct job *j)
 {
 	struct bytes raw = bytes_of(j->raw, j->raw_n);
 
-	j->out = (struct packed){ .chunk = encoder_measure(raw) };
+	j->out = (struct packed){ .index = j->index };
 	j->out.error = encoder_chunk(e, raw, j->room, &j->out.chunk, &j->out.stored, &j->out.why);
+	chunks_index_make(raw, j->index);
 }
 
 /* The next waiting job, or NULL when it is time to stop. Called with the lock held. */
@@ -81,7 +83,8 @@ static int start(struct packer *p, unsigned int threads, uint32_t chunk_bytes, s
 	for (size_t i = 0; i < p->n_jobs; i++) {
 		p->jobs[i].raw = malloc(chunk_bytes);
 		p->jobs[i].room = malloc(encoder_room(chunk_bytes));
-		if (!p->jobs[i].raw || !p->jobs[i].room)
+		p->jobs[i].index = malloc(chunk_bytes / CHUNK_BLOCK_BYTES * CHUNK_INDEX_BYTES);
+		if (!p->jobs[i].raw || !p->jobs[i].room || !p->jobs[i].index)
 			return fail(w, -ENOMEM, "out of memory");
 	}
 	for (; p->n_threads < threads; p->n_threads++) {
@@ -132,6 +135,7 @@ void packer_free(struct packer *p)
 	for (size_t i = 0; p->jobs && i < p->n_jobs; i++) {
 		free(p->jobs[i].raw);
 		free(p->jobs[i].room);
+		free(p->jobs[i].index);
 	}
 	(void)pthread_cond_destroy(&p->done);
 	(void)pthread_cond_destroy(&p->work);

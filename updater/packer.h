@@ -13,6 +13,7 @@
 #ifndef UPDATER_PACKER_H
 #define UPDATER_PACKER_H
 
+#include "updater/chunks_build.h"
 #include "updater/encode.h"
 
 #define PACKER_THREADS_MAX 64u
@@ -22,8 +23,9 @@ struct packer;
 /* One encoded chunk; stored_offset and raw_offset are the caller's to fill. */
 struct packed {
 	struct chunk chunk;
-	struct bytes stored; /* valid until packer_release() */
-	int error;           /* 0; otherwise a negative errno, and nothing else counts */
+	struct bytes stored;  /* valid until packer_release(), as is the next */
+	const uint8_t *index; /* short hashes of its blocks */
+	int error;            /* 0; otherwise a negative errno, and nothing else counts */
 	struct why why;
 };
 

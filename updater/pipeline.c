@@ -175,10 +175,10 @@ static int find_chunk(struct pipeline *p, uint64_t raw_offset, struct chunk *ret
 	for (uint64_t i = 0; i < p->job->payload->chunks; i++) {
 		int r = chunks_get(&p->table, i, ret, w);
 
-		if (r || ret->raw_offset == raw_offset)
+		if (r || raw_offset - ret->raw_offset < ret->raw_bytes)
 			return r;
 	}
-	return fail(w, -ENODATA, "no chunk begins at %" PRIu64, raw_offset);
+	return fail(w, -ENODATA, "no chunk has byte %" PRIu64, raw_offset);
 }
 
 static int read_both(struct pipeline *p, uint8_t *want, uint8_t *have, struct why *w)
@@ -188,6 +188,10 @@ static int read_both(struct pipeline *p, uint8_t *want, uint8_t *have, struct wh
 	int r = decoder_init(&d, w);
 
 	r = r ? r : find_chunk(p, p->differs.at, &c, w);
+	if (c.encoding == CHUNK_ZERO) { /* a piece of it */
+		c.raw_offset = p->differs.at;
+		c.raw_bytes = p->differs.bytes;
+	}
 	r = r ? r : bundle_read_stored(p->job->bundle, &c, p->ring[1].b.stored, w);
 	r = r ? r : decoder_chunk(&d, &c, bytes_of(p->ring[1].b.stored, c.stored_bytes), want, w);
 	r = r ? r
@@ -228,7 +232,8 @@ static int result(struct pipeline *p, struct why *w)
 			*w = p->why;
 		return p->error;
 	}
-	if (p->next_chunk < p->job->payload->chunks || p->written < p->built || p->log.taken < p->log.put)
+	if (p->rest.raw_bytes > 0 || p->next_chunk < p->job->payload->chunks || p->written < p->built ||
+	    p->log.taken < p->log.put)
 		return fail(w, -ECANCELED, "interrupted");
 	return 0;
 }

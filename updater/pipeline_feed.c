@@ -3,19 +3,53 @@
  */
 #include "updater/pipeline_inside.h"
 
+/* The next chunk of the table in `rest`, unless there is one. */
+static int load_next(struct pipeline *p, struct why *w)
+{
+	int r;
+
+	if (p->rest.raw_bytes > 0)
+		return 0;
+	r = chunks_get(&p->table, p->next_chunk, &p->rest, w);
+	if (!r && p->rest.prefix_bytes > 0)
+		r = fail(w, -EOPNOTSUPP, "chunk at raw offset %llu: groups of chunks are not known here",
+			 (unsigned long long)p->rest.raw_offset);
+	p->next_chunk += !r;
+	return r;
+}
+
+/* As much of `rest` as a piece holds: all of it, but for a long run of zeros. */
+static struct chunk next_piece(const struct pipeline *p)
+{
+	struct chunk c = p->rest;
+	uint32_t max = p->job->payload->chunk_bytes;
+
+	if (c.raw_bytes > max)
+		c.raw_bytes = max;
+	return c;
+}
+
+static bool more_chunks(const struct pipeline *p)
+{
+	return p->rest.raw_bytes > 0 || p->next_chunk < p->job->payload->chunks;
+}
+
 /* The next chunks of the table, as many as fit. */
 static int build(struct pipeline *p, struct batch *b, struct why *w)
 {
-	struct chunk c = { 0 };
 	int r = 0;
 
 	b->n = 0;
-	while (p->next_chunk < p->job->payload->chunks) {
-		r = chunks_get(&p->table, p->next_chunk, &c, w);
+	while (more_chunks(p)) {
+		struct chunk c;
+
+		r = load_next(p, w);
+		c = next_piece(p);
 		if (r || !batch_fits(b, &c, p->size.batch_bytes))
 			break;
 		batch_add(b, &c);
-		p->next_chunk++;
+		p->rest.raw_offset += c.raw_bytes;
+		p->rest.raw_bytes -= c.raw_bytes;
 	}
 	batch_close(b);
 	return r;
@@ -106,7 +140,7 @@ void pipeline_feed(struct pipeline *p)
 {
 	(void)pthread_mutex_lock(&p->lock);
 	while (!p->stop && !p->cancel) {
-		bool more = p->next_chunk < p->job->payload->chunks;
+		bool more = more_chunks(p);
 		struct ring_batch *s = ring_at(p, p->fetched);
 
 		if (p->fetched < p->built && s->state == BATCH_CHOSEN)

@@ -45,6 +45,7 @@ struct pipeline {
 	/* the feeder's alone */
 	struct chunks table;
 	uint64_t next_chunk;
+	struct chunk rest; /* of zeros, of the chunk before that: too long for one piece; raw_bytes is 0: nothing */
 	/* the writer's alone */
 	struct writer writer;
 

@@ -186,6 +186,7 @@ static int check(struct reader *r, struct why *w)
 			return misuse(w, -EBADMSG, "[payload.%s] lacks %s", m->payloads[i].name,
 				      r->has_kind[i] ? "file" : "kind");
 		m->payloads[i].chunk_bytes = (uint32_t)r->chunk_bytes;
+		m->payloads[i].group_bytes = (uint32_t)r->chunk_bytes;
 	}
 	return 0;
 }

@@ -21,13 +21,20 @@ static void compared_done(struct compared *c)
 	free(c->buf);
 }
 
-static int compare_chunk(struct compared *k, const struct chunk *c, struct why *w)
+/* A long run of zeros is looked at in pieces. */
+static int compare_chunk(struct compared *k, struct chunk c, struct why *w)
 {
-	size_t n = 0;
-	int r = k->esp->ops->read_at(k->esp, k->file, k->buf, k->room, c->raw_offset, &n, w);
+	uint32_t left = c.raw_bytes;
+	int r = 0;
 
-	if (!r && (n < c->raw_bytes || !chunk_raw_matches(c, k->buf)))
-		r = fail(w, -EBADMSG, "differs from byte %" PRIu64 " on", c->raw_offset);
+	for (; !r && left > 0; left -= c.raw_bytes, c.raw_offset += c.raw_bytes) {
+		size_t n = 0;
+
+		c.raw_bytes = left < k->room ? left : (uint32_t)k->room;
+		r = k->esp->ops->read_at(k->esp, k->file, k->buf, k->room, c.raw_offset, &n, w);
+		if (!r && (n < c.raw_bytes || !chunk_raw_matches(&c, k->buf)))
+			r = fail(w, -EBADMSG, "differs from byte %" PRIu64 " on", c.raw_offset);
+	}
 	return r;
 }
 
@@ -48,7 +55,7 @@ static int compare_boot_file(const struct verify_job *job, const struct payload 
 		struct chunk c = { 0 };
 
 		r = chunks_get(&k.table, i, &c, w);
-		r = r ? r : compare_chunk(&k, &c, w);
+		r = r ? r : compare_chunk(&k, c, w);
 	}
 	return r;
 }

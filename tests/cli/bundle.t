@@ -34,12 +34,12 @@ export SOURCE_DATE_EPOCH=1700000000
 
 exits 0 'a bundle is made with a key of stock minisign' \
 	tandem bundle create --config bundle.conf -o x.reup --key k.key
-prints 'chunks: 7, of them 3 zero, 1 there already, 0 stored uncompressed'
+prints 'chunks: 5, of them 1 zero, 1 there already, 0 stored uncompressed'
 exits 0 'and again, with other threads' tandem bundle create --config bundle.conf -o y.reup --key k.key --threads 5
 check 'the two are the same' cmp x.reup y.reup
 exits 0 'what was made is told as JSON' \
 	tandem bundle create --config bundle.conf -o y.reup --key k.key --json --progress=json
-check 'in lines, since progress is as well' sh -c "tail -n 1 '$out' | grep -q '^{\"file\": \"y.reup\", .*\"zero_chunks\": 3, '"
+check 'in lines, since progress is as well' sh -c "tail -n 1 '$out' | grep -q '^{\"file\": \"y.reup\", .*\"zero_chunks\": 1, '"
 
 exits 0 'it is shown without keys' tandem bundle info x.reup
 id=$(sed -n 's/^id: *//p' "$out")
@@ -53,7 +53,7 @@ version:     1.2.3
 epoch:       4
 description: For the test
 signature:   B0E31522EB0CA58B, not verified: timestamp:1700000000	bundle:vm-x86 1.2.3
-payload root: image, 68.3 KiB (70000 bytes) in 5 chunks of at most 16.0 KiB
+payload root: image, 68.3 KiB (70000 bytes) in 3 chunks of at most 16.0 KiB
 payload boot-a: file linux.efi for slot a, 4.8 KiB (5000 bytes) in 1 chunks of at most 16.0 KiB
 payload boot-b: file linux.efi for slot b, 4.8 KiB (5000 bytes) in 1 chunks of at most 16.0 KiB
 TEXT
@@ -87,8 +87,12 @@ golden 'the JSON is as documented' <<TEXT
       "slot": null,
       "file_name": null,
       "size_bytes": 70000,
+      "raw_hash": "$(b2sum -l 256 root.img | cut -c 1-64)",
       "chunk_bytes": 16384,
-      "chunks": 5
+      "group_bytes": 16384,
+      "chunks": 3,
+      "index_blocks": 5,
+      "base_hash": null
     },
     {
       "name": "boot-a",
@@ -96,8 +100,12 @@ golden 'the JSON is as documented' <<TEXT
       "slot": "a",
       "file_name": "linux.efi",
       "size_bytes": 5000,
+      "raw_hash": "$(b2sum -l 256 linux.efi | cut -c 1-64)",
       "chunk_bytes": 16384,
-      "chunks": 1
+      "group_bytes": 16384,
+      "chunks": 1,
+      "index_blocks": 2,
+      "base_hash": null
     },
     {
       "name": "boot-b",
@@ -105,8 +113,12 @@ golden 'the JSON is as documented' <<TEXT
       "slot": "b",
       "file_name": "linux.efi",
       "size_bytes": 5000,
+      "raw_hash": "$(b2sum -l 256 linux.efi | cut -c 1-64)",
       "chunk_bytes": 16384,
-      "chunks": 1
+      "group_bytes": 16384,
+      "chunks": 1,
+      "index_blocks": 2,
+      "base_hash": null
     }
   ]
 }

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		uint64_t at = 0;
 		const struct bundle_sink sink = { .put = count, .arg = &at };
 
-		if (bundle_walk(&b, &b.manifest.payloads[i], &sink, NULL) == 0 &&
+		if (bundle_check(&b, &b.manifest.payloads[i], &sink, NULL) == 0 &&
 		    at != b.manifest.payloads[i].size_bytes)
 			abort();
 	}

@@ -18,8 +18,12 @@ static void check_payload(const struct manifest *m, const struct payload *p, uin
 {
 	must(p->size_bytes > 0 && p->chunks > 0 && p->name[0]);
 	must(p->chunk_bytes > 0 && p->chunk_bytes <= CHUNK_BYTES_MAX && p->chunk_bytes % CHUNK_ALIGN == 0);
-	must((p->chunks - 1) * CHUNK_ALIGN < p->size_bytes && p->size_bytes / p->chunk_bytes <= p->chunks);
-	must(p->table_offset == at && p->table_bytes == chunks_table_bytes(p->chunks));
+	must(p->group_bytes >= p->chunk_bytes && p->group_bytes <= CHUNK_BYTES_MAX &&
+	     p->group_bytes % CHUNK_ALIGN == 0);
+	must((p->chunks - 1) * CHUNK_ALIGN < p->size_bytes && (p->size_bytes - 1) / CHUNK_ZERO_MAX < p->chunks);
+	must(p->index_blocks <= (p->size_bytes - 1) / CHUNK_BLOCK_BYTES + 1);
+	must(p->table_offset == at && p->table_bytes == chunks_table_bytes(p->chunks, p->index_blocks));
+	must((p->kind == PAYLOAD_TREE) == (p->tree_bytes > 0) && (p->kind == PAYLOAD_TREE) == (p->tree_entries > 0));
 	must(at + p->table_bytes <= m->tables_bytes && m->tables_bytes <= MANIFEST_TABLES_MAX);
 	must((p->kind == PAYLOAD_FILE) == (p->file_name[0] != '\0') && !strchr(p->file_name, '/'));
 	must(manifest_find(m, p->name) == p);

@@ -449,7 +449,7 @@ static void every_failing_operation_leaves_a_slot_that_cannot_start(void **state
 		r = call_run(&c, bundle);
 		if (c.slot_fault.ops <= at) { /* there are no more */
 			assert_int_equal(r, 0);
-			assert_in_range(at, 5, 100);
+			assert_in_range(at, 4, 100);
 			break;
 		}
 		assert_int_equal(r, -EIO);
@@ -546,7 +546,7 @@ static void head_is_kept_and_the_slot_verified_by_it(void **state)
 	assert_ok(verify_slot(&job, &result, &w), w);
 	assert_int_equal(result.verdict, SLOT_DAMAGED);
 	assert_int_equal(result.image.bad_chunks, 1);
-	assert_int_equal(result.image.bad_at, 1000001 / RIG_CHUNK_BYTES * RIG_CHUNK_BYTES);
+	assert_in_range(1000001, result.image.bad_at, result.image.bad_at + result.image.bad_bytes - 1);
 	assert_int_equal(truncate(scratch_path("esp/EFI/tandem/b/linux.efi"), 5), 0);
 	assert_ok(verify_slot(&job, &result, &w), w);
 	assert_true(result.boot_file_bad);

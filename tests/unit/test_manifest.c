@@ -16,26 +16,47 @@ static const char good[] = "# tandem manifest 1\n"
 			   "version=1.2.3-rc.1+b7\n"
 			   "epoch=7\n"
 			   "description=A; b # c\n"
-			   "tables=256\n"
+			   "tables=502\n"
 			   "payload=5000\n"
 			   "[payload.root]\n"
 			   "kind=image\n"
 			   "size=4097\n"
+			   "raw-hash=aa0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 			   "chunk-size=8192\n"
+			   "group-size=16384\n"
 			   "chunks=1\n"
+			   "index-blocks=2\n"
 			   "table-offset=0\n"
-			   "table-bytes=128\n"
+			   "table-bytes=180\n"
 			   "table-hash=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+			   "base=bb0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+			   "base-size=77\n"
 			   "[payload.boot-a]\n"
 			   "kind=file\n"
 			   "slot=a\n"
 			   "name=linux.efi\n"
 			   "size=4096\n"
+			   "raw-hash=cc0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 			   "chunk-size=4096\n"
+			   "group-size=4096\n"
 			   "chunks=1\n"
-			   "table-offset=128\n"
-			   "table-bytes=128\n"
-			   "table-hash=ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+			   "index-blocks=0\n"
+			   "table-offset=180\n"
+			   "table-bytes=136\n"
+			   "table-hash=ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+			   "[payload.app]\n"
+			   "kind=tree\n"
+			   "size=9000\n"
+			   "raw-hash=dd0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+			   "chunk-size=4096\n"
+			   "group-size=4096\n"
+			   "chunks=1\n"
+			   "index-blocks=3\n"
+			   "table-offset=316\n"
+			   "table-bytes=186\n"
+			   "tree-bytes=100000\n"
+			   "tree-entries=12\n"
+			   "table-hash=ee0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 
 static void fields_are_read(void **state)
 {
@@ -49,10 +70,19 @@ static void fields_are_read(void **state)
 	assert_string_equal(m.description, "A; b # c");
 	assert_int_equal(m.epoch, 7);
 	assert_int_equal(m.payload_bytes, 5000);
-	assert_int_equal(m.n_payloads, 2);
+	assert_int_equal(m.n_payloads, 3);
 	assert_string_equal(m.payloads[0].name, "root");
 	assert_int_equal(m.payloads[0].size_bytes, 4097);
 	assert_int_equal(m.payloads[0].chunk_bytes, 8192);
+	assert_int_equal(m.payloads[0].group_bytes, 16384);
+	assert_int_equal(m.payloads[0].index_blocks, 2);
+	assert_int_equal(m.payloads[0].raw_hash.b[0], 0xaa);
+	assert_int_equal(m.payloads[0].base_hash.b[0], 0xbb);
+	assert_int_equal(m.payloads[0].base_bytes, 77);
+	assert_int_equal(m.payloads[1].base_bytes, 0);
+	assert_int_equal(m.payloads[2].kind, PAYLOAD_TREE);
+	assert_int_equal(m.payloads[2].tree_bytes, 100000);
+	assert_int_equal(m.payloads[2].tree_entries, 12);
 	assert_int_equal(m.payloads[0].slot, 0);
 	assert_int_equal(m.payloads[0].table_hash.b[31], 0x1f);
 	assert_int_equal(m.payloads[1].kind, PAYLOAD_FILE);
@@ -111,13 +141,16 @@ static void each_damage_is_refused_and_leaves_ret_alone(void **state)
 		{ "epoch=7", "epoch=7\nsize=1", -EBADMSG },
 		{ "[bundle]", "[bundel]", -EBADMSG },
 		{ "description=A", "description=A\x1b[2J", -EBADMSG },
-		{ "tables=256", "tables=255", -EBADMSG },
-		{ "tables=256", "tables=536870913", -E2BIG },
+		{ "tables=502", "tables=501", -EBADMSG },
+		{ "tables=502", "tables=536870913", -E2BIG },
 		{ "payload=5000", "payload=x", -EINVAL },
 		{ "[payload.root]", "[payload.]", -EBADMSG },
 		{ "[payload.root]", "[payload.ro ot]", -EBADMSG },
 		{ "[payload.root]", "[payload.boot-a]", -EBADMSG },
-		{ "kind=image", "kind=tree", -EPROTONOSUPPORT },
+		{ "kind=image", "kind=device", -EPROTONOSUPPORT },
+		{ "kind=image", "kind=tree", -EBADMSG },
+		{ "kind=tree", "kind=image", -EBADMSG },
+		{ "kind=tree", "kind=tree\nname=x", -EBADMSG },
 		{ "kind=image", "kind=file", -EBADMSG },
 		{ "kind=image", "kind=image\nname=x", -EBADMSG },
 		{ "slot=a", "slot=c", -EBADMSG },
@@ -126,19 +159,36 @@ static void each_damage_is_refused_and_leaves_ret_alone(void **state)
 		{ "name=linux.efi", "name=.hidden", -EBADMSG },
 		{ "name=linux.efi", "name=", -EBADMSG },
 		{ "size=4097", "size=0", -EBADMSG },
-		{ "size=4097", "size=8193", -EBADMSG },
+		{ "size=4097", "size=4096", -EBADMSG },       /* has one block, not two */
+		{ "size=4097", "size=1073741825", -EBADMSG }, /* more than a chunk of zeros */
 		{ "size=4097", "size=9223372036854775808", -E2BIG },
 		{ "chunk-size=8192", "chunk-size=0", -EBADMSG },
 		{ "chunk-size=8192", "chunk-size=8191", -EBADMSG },
 		{ "chunk-size=8192", "chunk-size=4194305", -E2BIG },
 		{ "chunk-size=8192", "chunk-size=8388608", -E2BIG },
+		{ "raw-hash=aa01", "raw-hash=aa", -EINVAL },
+		{ "group-size=16384", "group-size=0", -EBADMSG },
+		{ "group-size=16384", "group-size=4096", -EBADMSG },
+		{ "group-size=16384", "group-size=16383", -EBADMSG },
+		{ "group-size=16384", "group-size=4198400", -E2BIG },
+		{ "index-blocks=2", "index-blocks=1", -EBADMSG },
+		{ "index-blocks=2", "index-blocks=3", -EBADMSG },
+		{ "index-blocks=2", "index-blocks=89478486", -E2BIG },
+		{ "base=bb01", "base=bb", -EINVAL },
+		{ "base-size=77\n", "base-size=0\n", -EBADMSG },
+		{ "base-size=77\n", "", -EBADMSG },
+		{ "base-size=77\n", "base-size=77\ntree-bytes=1\n", -EBADMSG },
+		{ "tree-bytes=100000", "tree-bytes=0", -EBADMSG },
+		{ "tree-bytes=100000\n", "", -EBADMSG },
+		{ "tree-entries=12\n", "", -EBADMSG },
+		{ "tree-entries=12\n", "tree-entries=0\n", -EBADMSG },
 		{ "chunks=1\n", "chunks=0\n", -EBADMSG },
 		{ "chunks=1\n", "chunks=2\n", -EBADMSG }, /* its table is too short for two */
 		{ "chunks=1\n", "chunks=3\n", -EBADMSG }, /* of at least 4096 bytes each */
-		{ "chunks=1\n", "chunks=5592406\n", -E2BIG },
-		{ "table-offset=128", "table-offset=96", -EBADMSG },
-		{ "table-offset=128", "table-offset=160", -EBADMSG },
-		{ "table-bytes=128", "table-bytes=224", -EBADMSG },
+		{ "chunks=1\n", "chunks=6100807\n", -E2BIG },
+		{ "table-offset=180", "table-offset=179", -EBADMSG },
+		{ "table-offset=180", "table-offset=181", -EBADMSG },
+		{ "table-bytes=136", "table-bytes=142", -EBADMSG },
 		{ "table-hash=0001", "table-hash=00", -EINVAL },
 		{ "table-hash=0001", "table-hash=000g", -EINVAL },
 	};
@@ -228,6 +278,9 @@ static void written_manifest_reads_back(void **state)
 	assert_string_equal(text, again);
 	back.payloads[1].table_hash.b[5] ^= 1;
 	assert_false(manifest_equal(&m, &back));
+	back.payloads[1].table_hash.b[5] ^= 1;
+	back.payloads[0].raw_hash.b[31] ^= 1;
+	assert_false(manifest_equal(&m, &back));
 	free(text);
 	free(again);
 	manifest_done(&m);
@@ -294,12 +347,13 @@ static void sixty_four_payloads_are_taken_and_one_more_refused(void **state)
 		(void)fprintf(to,
 			      "# tandem manifest 1\n[bundle]\ncompatible=c\nversion=0.0.0\nepoch=0\ntables=%zu\n"
 			      "payload=0\n",
-			      n * 128);
+			      n * 136);
 		for (size_t i = 0; i < n; i++)
 			(void)fprintf(to,
-				      "[payload.p%zu]\nkind=image\nsize=1\nchunk-size=4096\nchunks=1\n"
-				      "table-offset=%zu\ntable-bytes=128\ntable-hash=%064d\n",
-				      i, i * 128, 0);
+				      "[payload.p%zu]\nkind=image\nsize=1\nraw-hash=%064d\nchunk-size=4096\n"
+				      "group-size=4096\nchunks=1\nindex-blocks=0\ntable-offset=%zu\n"
+				      "table-bytes=136\ntable-hash=%064d\n",
+				      i, 0, i * 136, 0);
 		assert_int_equal(fclose(to), 0);
 		assert_int_equal(manifest_parse(bytes_of(text, size), &m, NULL),
 				 n > MANIFEST_PAYLOADS_MAX ? -E2BIG : 0);

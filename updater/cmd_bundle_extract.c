@@ -161,6 +161,8 @@ static int extract(const char *path, const struct extract *e, struct why *w)
 	r = r ? r : open_bundle(path, &e->trust, &o, w);
 	if (!r && !o.bundle.verified)
 		(void)fprintf(stderr, "tandem bundle extract: the signatures of %s are not verified\n", path);
+	if (!r && e->payload)
+		r = opened_need_key(&o, w);
 	r = r ? r : write_texts(e, &o.bundle, w);
 	if (!r && e->payload)
 		r = write_payload(e, &o.bundle, style, w);

@@ -85,8 +85,9 @@ static int open_all(const char *path, const struct options *o, struct session *s
 	int r = source_file(path, &s->src, w);
 
 	r = r ? r : appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
-	r = r ? r : appliance_trust(s->appliance, bytes_of(NULL, 0), !o->dry_run, w);
-	return r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
+	r = r ? r : appliance_trust(s->appliance, w);
+	r = r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
+	return r ? r : appliance_unlock(s->appliance, &s->bundle, w);
 }
 
 static void say_begin(const struct session *s, const struct options *o)

@@ -1,6 +1,7 @@
 #include "updater/cmd_open.h"
 
 #include "base/parse.h"
+#include "updater/decryptfile.h"
 
 bool trust_given(const struct trust_options *o)
 {
@@ -34,6 +35,16 @@ void opened_done(struct opened *o)
 	source_close(&o->src);
 }
 
+static int unlock(const struct trust_options *o, struct bundle *b, struct why *w)
+{
+	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < o->decrypt.n; i++)
+		r = decrypt_keys_load(&keys, o->decrypt.at[i], w);
+	return r ? r : bundle_unlock(b, &keys, w);
+}
+
 int open_bundle(const char *path, const struct trust_options *t, struct opened *o, struct why *w)
 {
 	bool verify = trust_given(t);
@@ -46,6 +57,14 @@ int open_bundle(const char *path, const struct trust_options *t, struct opened *
 	r = r ? r : source_file(path, &o->src, w);
 	if (r)
 		return r;
-	return verify ? bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w)
-		      : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
+	r = verify ? bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w)
+		   : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
+	return r || t->decrypt.n == 0 ? r : unlock(t, &o->bundle, w);
+}
+
+int opened_need_key(struct opened *o, struct why *w)
+{
+	int r = bundle_unlock(&o->bundle, NULL, w);
+
+	return r ? why_next(w, r, "give the secret key of one of its recipients: --decrypt-with FILE") : 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "partitions/mounts.h"
+#include "updater/decryptfile.h"
 
 /* O_EXCL refuses a device in use as well, but cannot say by whom. */
 static int refuse_if_used(const char *device, struct why *w)
@@ -75,18 +76,34 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 	return 0;
 }
 
-int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w)
+int appliance_trust(struct appliance *a, struct why *w)
 {
-	int r = trustseat_open(&a->m.conf, &a->m, &a->seat, w);
+	a->trust.threshold = a->m.conf.trust_threshold;
+	return trust_add_dir(&a->trust, a->m.conf.trust_keys, w);
+}
 
-	return r ? r : trustseat_believe(&a->seat, statements, keep, &a->trust, w);
+int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w)
+{
+	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
+	const struct sysconf *c = &a->m.conf;
+	int r = 0;
+
+	if (b->unlocked)
+		return 0;
+	for (size_t i = 0; !r && i < c->n_decrypt_keys; i++)
+		r = decrypt_keys_load(&keys, c->decrypt_keys[i], w);
+	r = r ? r : bundle_unlock(b, &keys, w);
+	if (r == -ENOKEY && keys.n == 0)
+		return why_next(w, r, "name this device's secret key in system.conf: [encryption] key=FILE");
+	if (r == -ENOKEY || r == -EKEYREJECTED)
+		return why_next(w, r, "use a bundle that is encrypted for this device, too");
+	return r;
 }
 
 int appliance_close(struct appliance *a, int r, struct why *w)
 {
 	if (!a)
 		return r;
-	trustseat_done(&a->seat);
 	if (a->slot.ops && blk_close(&a->slot, r ? NULL : w) && !r)
 		r = -EIO;
 	if (machine_close(&a->m, r ? NULL : w) && !r)

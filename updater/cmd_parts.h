@@ -6,23 +6,23 @@
 
 #include "partitions/machine.h"
 #include "updater/preflight.h"
-#include "updater/trustseat.h"
 
 struct appliance {
 	struct machine m;
 	struct install_parts parts; /* point into m */
 	struct blk slot;            /* the target, once it was opened */
-	struct trustseat seat;      /* see appliance_trust() */
-	struct trust trust;         /* the keys that sign bundles */
+	struct trust trust;         /* of system.conf, [trust]; see appliance_trust() */
 };
 
 /** Open it; *ret is ended by appliance_close() in any case. Errors as machine_open(), and -ENOMEM. */
 MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w);
+/** Read the trusted keys. */
+MUST_USE int appliance_trust(struct appliance *a, struct why *w);
 /**
- * Find the trust set in force, led on by statements (a bundle's; may be none), and whom it lets sign bundles.
- * @keep  what the statements led to is durable before this returns; only with MACHINE_WRITE
+ * Unlock an encrypted bundle with the keys of system.conf, [encryption], which are read only then. -ENOKEY (refused, exit
+ * code 3) there are none, or none fits; errors as decrypt_keys_load() and bundle_unlock().
  */
-MUST_USE int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w);
+MUST_USE int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w);
 /** End it; NULL is fine. Returns r, or the error that only closing brought up. */
 MUST_USE int appliance_close(struct appliance *a, int r, struct why *w);
 

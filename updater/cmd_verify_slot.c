@@ -91,6 +91,7 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	if (o->bundle) {
 		r = source_file(o->bundle, &src, w);
 		r = r ? r : bundle_open(&src, BUNDLE_WHOLE, &a->trust, &b, w);
+		r = r ? r : appliance_unlock(a, &b, w);
 		return r ? r : verify_by(a, s, &b, o, v, w);
 	}
 	if (info->state == STATE_EMPTY)
@@ -101,6 +102,7 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	if (r == -ENODATA)
 		return why_next(w, r,
 				"its image was not put there by 'tandem install': give its bundle by --bundle FILE");
+	r = r ? r : appliance_unlock(a, &stored.bundle, w);
 	return r ? r : verify_by(a, s, &stored.bundle, o, v, w);
 }
 
@@ -208,7 +210,7 @@ static int verdict(const struct options *o, const struct verified v[2], struct w
 static int verify(struct appliance *a, const struct options *o, struct why *w)
 {
 	struct verified v[2] = { 0 };
-	int r = appliance_trust(a, bytes_of(NULL, 0), false, w);
+	int r = appliance_trust(a, w);
 
 	if (r)
 		return r;

@@ -193,7 +193,7 @@ static int set_boot_file(void *into, const char *sub, const char *value, struct 
 	return ini_text(s->boot_file, sizeof(s->boot_file), value, w);
 }
 
-static int set_folder(char *out, const char *value, struct why *w)
+static int set_path(char *out, const char *value, struct why *w)
 {
 	if (value[0] != '/')
 		return misuse(w, -EBADMSG, "'%s' is not an absolute path", value);
@@ -203,13 +203,13 @@ static int set_folder(char *out, const char *value, struct why *w)
 static int set_trust_keys(void *into, const char *sub, const char *value, struct why *w)
 {
 	(void)sub;
-	return set_folder(((struct sysconf *)into)->trust_keys, value, w);
+	return set_path(((struct sysconf *)into)->trust_keys, value, w);
 }
 
 static int set_trust_roots(void *into, const char *sub, const char *value, struct why *w)
 {
 	(void)sub;
-	return set_folder(((struct sysconf *)into)->trust_roots, value, w);
+	return set_path(((struct sysconf *)into)->trust_roots, value, w);
 }
 
 static int add_decrypt_key(void *into, const char *sub, const char *value, struct why *w)
@@ -346,6 +346,53 @@ static int set_tree_reserve(void *into, const char *sub, const char *value, stru
 	return r ? misuse(w, -EBADMSG, "'%s' is no size, as 64M or 2G", value) : 0;
 }
 
+static int set_proxy(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return ini_text(((struct sysconf *)into)->net.proxy, SYSCONF_TEXT, value, w);
+}
+
+static int set_ca_file(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_path(((struct sysconf *)into)->net.ca_file, value, w);
+}
+
+static int set_client_cert(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_path(((struct sysconf *)into)->net.client_cert, value, w);
+}
+
+static int set_client_key(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_path(((struct sysconf *)into)->net.client_key, value, w);
+}
+
+static int set_limit_rate(void *into, const char *sub, const char *value, struct why *w)
+{
+	uint64_t rate = 0;
+
+	(void)sub;
+	if (parse_size(value, &rate, NULL) || rate > (UINT64_MAX >> 1))
+		return misuse(w, -EBADMSG, "'%s' is no number of bytes per second", value);
+	((struct sysconf *)into)->net.limit_rate = rate;
+	return 0;
+}
+
+static int set_connections(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, 8, &((struct sysconf *)into)->net.connections, w);
+}
+
+static int set_net_timeout(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return set_number(value, 1, 86400, &((struct sysconf *)into)->net.timeout_seconds, w);
+}
+
 static const struct ini_key keys[] = {
 	{ "system", "product", set_product, false },
 	{ "system", "compatible", set_compatible, false },
@@ -373,6 +420,13 @@ static const struct ini_key keys[] = {
 	{ "tree", "deadline", set_tree_deadline, false },
 	{ "tree", "keep", set_tree_keep, false },
 	{ "tree", "reserve", set_tree_reserve, false },
+	{ "net", "proxy", set_proxy, false },
+	{ "net", "ca-file", set_ca_file, false },
+	{ "net", "client-cert", set_client_cert, false },
+	{ "net", "client-key", set_client_key, false },
+	{ "net", "limit-rate", set_limit_rate, false },
+	{ "net", "connections", set_connections, false },
+	{ "net", "timeout", set_net_timeout, false },
 };
 
 static const struct sysconf defaults = {
@@ -386,6 +440,7 @@ static const struct sysconf defaults = {
 	.trust_keys = "/etc/tandem/trust.d",
 	.trust_threshold = 1,
 	.health_deadline_seconds = 120,
+	.net = { .connections = 4, .timeout_seconds = 120 },
 	.tree = { .deadline_seconds = 45, .keep = 3, .reserve_bytes = 64u << 20 },
 };
 

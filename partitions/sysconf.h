@@ -44,6 +44,15 @@ struct sysconf_tree {
 	uint64_t reserve_bytes;
 };
 
+/* How bundles are fetched over HTTP. */
+struct sysconf_net {
+	char proxy[SYSCONF_TEXT]; /* "": as the environment says; "none" */
+	char ca_file[SYSCONF_TEXT], client_cert[SYSCONF_TEXT], client_key[SYSCONF_TEXT]; /* absolute paths; "": none */
+	uint64_t limit_rate;                                                             /* bytes per second; 0: none */
+	unsigned int connections;                                                        /* 0: not given */
+	unsigned int timeout_seconds;                                                    /* 0: not given */
+};
+
 struct sysconf {
 	char product[64];
 	char compatible[64];
@@ -64,6 +73,7 @@ struct sysconf {
 	struct sysconf_probe probes[SYSCONF_PROBES];
 	size_t n_probes;
 	struct sysconf_tree tree;
+	struct sysconf_net net;
 };
 
 /**

@@ -59,9 +59,10 @@ static bool cut_once(struct explorer *x, const struct world_cut *cut)
 /* A cut, and in the recovery from it every other cut. */
 static void cut_twice(struct explorer *x, const struct world_cut *one)
 {
-	struct life l = x->life_base, after;
+	static struct life l, after; /* too large for a stack */
 	struct world_cut two = { 0 };
 
+	l = x->life_base;
 	world_copy(&x->w1, &x->base, one);
 	l.w = &x->w1;
 	if (life_run(&l))

@@ -268,11 +268,12 @@ static void partition_without_a_guid_has_no_device_path(void **state)
 static void boot_disk_on_an_image_has_all_its_parts(void **state)
 {
 	const char *path = image_new(NULL, NULL);
-	struct sysconf c = conf_of("");
+	static struct sysconf c;
 	static struct bootdisk b;
 	struct why w = { 0 };
 
 	(void)state;
+	c = conf_of("");
 	assert_ok(bootdisk_on(&c, path, NULL, &b, &w), w);
 	assert_int_equal(b.esp.number, 1);
 	assert_int_equal(b.state.number, 2);

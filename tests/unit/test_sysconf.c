@@ -24,7 +24,7 @@ static void takes(const char *text, struct sysconf *ret)
 
 static void refuses(const char *text, const char *why)
 {
-	struct sysconf c, before;
+	static struct sysconf c, before;
 	struct why w;
 	int r;
 
@@ -82,7 +82,8 @@ static void every_key_is_taken(void **state)
 	      "[trust]\nkeys=/k\nroots=/r\nthreshold=32\nroot-threshold=31\n[encryption]\nkey=/d/new.key\nkey=/d/old.key\n"
 	      "[health]\ndeadline=86400\nbaseline=strict\nunit=x@1.service\nurl=https://[::1]:1/x?y=1\ncommand=/c -d e\nunit=y.mount\n"
 	      "[tree]\nroot=/srv/.x..y/z\nunit=b.service\nunit=a@1.service\nurl=http://localhost:4000/health\n"
-	      "deadline=3600\nkeep=32\nreserve=2G\n",
+	      "deadline=3600\nkeep=32\nreserve=2G\n"
+	      "[net]\nproxy=none\nca-file=/ca\nclient-cert=/c\nclient-key=/k\nlimit-rate=2M\nconnections=8\ntimeout=86400\n",
 	      &c);
 	assert_string_equal(c.product, "a-1");
 	assert_string_equal(c.compatible, "A.b_c-1");
@@ -120,6 +121,13 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.tree.deadline_seconds, 3600);
 	assert_int_equal(c.tree.keep, 32);
 	assert_true(c.tree.reserve_bytes == 2ull << 30);
+	assert_string_equal(c.net.proxy, "none");
+	assert_string_equal(c.net.ca_file, "/ca");
+	assert_string_equal(c.net.client_cert, "/c");
+	assert_string_equal(c.net.client_key, "/k");
+	assert_int_equal(c.net.limit_rate, 2 << 20);
+	assert_int_equal(c.net.connections, 8);
+	assert_int_equal(c.net.timeout_seconds, 86400);
 }
 
 /* I15: a server without slots. */
@@ -350,6 +358,18 @@ static void eight_units_of_a_tree_are_taken_and_one_more_refused(void **state)
 	refuses(text, "more than 8 units");
 }
 
+static void values_of_the_network_are_checked(void **state)
+{
+	(void)state;
+	refuses(HEAD "[net]\nca-file=ca.pem\n", "not an absolute path");
+	refuses(HEAD "[net]\nclient-key=\n", "not an absolute path");
+	refuses(HEAD "[net]\nproxy=\n", "empty");
+	refuses(HEAD "[net]\nlimit-rate=fast\n", "no number of bytes per second");
+	refuses(HEAD "[net]\nconnections=9\n", "from 1 to 8");
+	refuses(HEAD "[net]\nconnections=0\n", "from 1 to 8");
+	refuses(HEAD "[net]\ntimeout=0\n", "from 1 to 86400");
+}
+
 static void values_as_long_as_their_limit_are_taken(void **state)
 {
 	char text[1024], path[SYSCONF_BOOT_FILE + 1];
@@ -397,7 +417,7 @@ static void shipped_files_are_good(void **state)
 static void example_shows_the_defaults(void **state)
 {
 	AUTO_FREE char *text = NULL;
-	struct sysconf shown, plain;
+	static struct sysconf shown, plain;
 	struct why w = { 0 };
 
 	(void)state;
@@ -421,6 +441,7 @@ int main(void)
 		cmocka_unit_test(missing_and_repeated_keys_are_refused),
 		cmocka_unit_test(sixteen_probes_are_taken_and_one_more_refused),
 		cmocka_unit_test(eight_units_of_a_tree_are_taken_and_one_more_refused),
+		cmocka_unit_test(values_of_the_network_are_checked),
 		cmocka_unit_test(values_as_long_as_their_limit_are_taken),
 		cmocka_unit_test(files_are_loaded_and_a_missing_one_says_what_next),
 		cmocka_unit_test(shipped_files_are_good),

@@ -88,7 +88,6 @@ static int check_head(struct bundle *b, const struct belief *by, struct why *w)
 	r = verify(b, by, w);
 	r = r ? r : manifest_parse(b->manifest_text, &b->manifest, w);
 	r = r ? r : check_sizes(b, w);
-	b->unlocked = !b->manifest.encryption.recipients;
 	return r ? why_in(w, r, "%s", b->src->name) : 0;
 }
 
@@ -123,32 +122,13 @@ int bundle_open_unverified(struct source *src, enum bundle_part part, struct bun
 	return open_any(src, part, &(struct belief){ .kind = BY_NOTHING }, ret, w);
 }
 
-int bundle_unlock(struct bundle *b, const struct decrypt_keys *keys, struct why *w)
+void bundle_move(struct bundle *b, struct source *src)
 {
-	int r;
-
-	if (b->unlocked)
-		return 0;
-	if (!keys || keys->n == 0)
-		r = refuse(w, -ENOKEY, "encrypted, and there is no key that decrypts");
-	else
-		r = recipient_table_unlock(b->src, bundle_header_tables_at(&b->header), &b->manifest.encryption, keys,
-					   &b->content, w);
-	if (r)
-		return why_in(w, r, "%s", b->src->name);
-	manifest_mask(&b->manifest, &b->content);
-	b->unlocked = true;
-	return 0;
-}
-
-const struct content_key *bundle_key(const struct bundle *b)
-{
-	return b->unlocked && b->manifest.encryption.recipients ? &b->content : NULL;
+	b->src = src;
 }
 
 void bundle_close(struct bundle *b)
 {
-	content_key_wipe(&b->content);
 	manifest_done(&b->manifest);
 	free((void *)(uintptr_t)b->manifest_text.p);
 	free((void *)(uintptr_t)b->signatures_text.p);
@@ -171,10 +151,7 @@ int bundle_chunks(const struct bundle *b, const struct payload *p, struct chunks
 	int r = chunks_open(b->src, bundle_header_tables_at(&b->header) + p->table_offset, b->header.payload_bytes, p,
 			    ret, w);
 
-	if (r)
-		return why_in(w, r, "%s", b->src->name);
-	chunks_unlock(ret, bundle_key(b));
-	return 0;
+	return r ? why_in(w, r, "%s", b->src->name) : 0;
 }
 
 int bundle_read_stored(const struct bundle *b, const struct chunk *c, void *buf, struct why *w)

@@ -22,7 +22,6 @@
 
 #include "updater/bundle_header.h"
 #include "updater/chunks.h"
-#include "updater/recipient_table.h"
 #include "updater/trust.h"
 
 enum bundle_part {
@@ -40,9 +39,7 @@ struct bundle {
 	struct bytes trust_text; /* trust statements: signed by themselves, not covered by the manifest; may be empty */
 	struct manifest manifest;
 	struct signers signers;
-	struct content_key content; /* of an encrypted bundle that is unlocked */
-	bool unlocked;              /* or it is not encrypted */
-	bool verified;              /* by bundle_open() or bundle_open_id(); false: for display only */
+	bool verified; /* by bundle_open() or bundle_open_id(); false: for display only */
 };
 
 /**
@@ -59,16 +56,8 @@ MUST_USE int bundle_open_id(struct source *src, enum bundle_part part, const str
 			    struct why *w);
 /** As bundle_open() without any verification: to show what a bundle claims, never to install it. */
 MUST_USE int bundle_open_unverified(struct source *src, enum bundle_part part, struct bundle *ret, struct why *w);
-/**
- * Find the key of an encrypted bundle; one in clear stays as it is. Until then it is locked: its chunks cannot be had, and
- * raw_hash and base_hash of its payloads are hidden.
- * @keys  borrowed for the call; NULL: there are none
- * Returns 0; -ENOKEY (refused, exit code 3) it is for none of the keys; -EKEYREJECTED (refused) the entry for one of them is
- * wrong; -EBADMSG damaged; the source's error.
- */
-MUST_USE int bundle_unlock(struct bundle *b, const struct decrypt_keys *keys, struct why *w);
-/** The key that chunks are decoded with; NULL when it is in clear, or locked. */
-const struct content_key *bundle_key(const struct bundle *b);
+/** From now on read from this source, which holds the same bundle; borrowed. */
+void bundle_move(struct bundle *b, struct source *src);
 /** End it; all zero is fine. The source stays open. */
 void bundle_close(struct bundle *b);
 

@@ -61,13 +61,12 @@ int bundle_walk(const struct bundle *b, const struct payload *p, const struct bu
 	CLEANUP(walk_done) struct walk k = { .b = b };
 	int r;
 
-	k.stored = malloc(p->chunk_bytes + p->tag_bytes);
+	k.stored = malloc(p->chunk_bytes);
 	k.group = malloc(p->group_bytes);
 	if (!k.stored || !k.group)
 		return fail(w, -ENOMEM, "out of memory");
 	r = bundle_chunks(b, p, &k.table, w);
 	r = r ? r : decoder_init(&k.decoder, w);
-	k.decoder.key = bundle_key(b);
 	for (uint64_t i = 0; !r && i < p->chunks; i++) {
 		r = one_chunk(&k, p, i, sink, w);
 		if (r)

@@ -10,13 +10,11 @@
 
 #include "updater/keys.h"
 #include "updater/recipe.h"
-#include "updater/recipient.h"
 
 struct bundle_job {
 	const struct recipe *recipe;
 	const struct secret_key *keys; /* one or more */
 	size_t n_keys;
-	const struct recipients *to; /* for whom it is encrypted, ordered; NULL or empty: it is not */
 	const char *path;     /* of the bundle: replaced as a whole at the end, or left alone */
 	unsigned int threads; /* that pack */
 	int64_t clock;        /* seconds since 1970, for the signatures' trusted comment */

@@ -21,6 +21,7 @@
 
 struct extract {
 	struct trust_options trust;
+	struct net_options net;
 	const char *manifest;
 	const char *signature;
 	const char *signer;
@@ -158,12 +159,12 @@ static int extract(const char *path, const struct extract *e, struct why *w)
 	if (e->signer && !e->signature)
 		return misuse(w, -EINVAL, "--signer chooses a signature: give --signature FILE as well");
 	r = progress_style_parse(e->progress, &style, w);
-	r = r ? r : open_bundle(path, &e->trust, &o, w);
+	r = r ? r : open_bundle(path, &e->trust, &e->net, &o, w);
 	if (!r && !o.bundle.verified)
 		(void)fprintf(stderr, "tandem bundle extract: the signatures of %s are not verified\n", path);
-	if (!r && e->payload)
-		r = opened_need_key(&o, w);
 	r = r ? r : write_texts(e, &o.bundle, w);
+	if (!r && e->payload)
+		r = open_ahead(&o, w);
 	if (!r && e->payload)
 		r = write_payload(e, &o.bundle, style, w);
 	return r || !e->as_json ? r : report_json(path, e, o.bundle.verified, style == PROGRESS_JSON, w);
@@ -186,6 +187,7 @@ int cmd_bundle_extract(int argc, char **argv)
 		  .help = "where the payload goes",
 		  .value = &e.output },
 		TRUST_OPTIONS(e.trust),
+		NET_OPTIONS(e.net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &e.progress },
 		{ .name = "json", .help = "print JSON at the end", .flag = &e.as_json },
 	};

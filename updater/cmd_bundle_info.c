@@ -12,14 +12,12 @@
 #include "updater/cmd.h"
 #include "updater/cmd_open.h"
 
-#define RECIPIENTS_SHOWN 16u
-
-#define INFO_USAGE "tandem bundle info FILE [--trust DIR | --key FILE ...] [--threshold N] [--json]"
+#define INFO_USAGE "tandem bundle info FILE|URL|- [--trust DIR | --key FILE ...] [--threshold N] [--json] ..."
 #define INFO_HELP                                                                                                       \
 	"Show what a bundle is, what it carries and who signed it. Without --trust or --key nothing is verified, and\n" \
 	"the output says so."
 #define VERIFY_USAGE                                                                                                   \
-	"tandem bundle verify FILE (--trust DIR | --key FILE ...) [--threshold N] [--progress HOW] [--json]"
+	"tandem bundle verify FILE|URL|- (--trust DIR | --key FILE ...) [--threshold N] [--progress HOW] [--json] ..."
 #define VERIFY_HELP                                                                                                        \
 	"Check all of a bundle: its signatures, its tables, and each chunk, which is decoded and compared with the hash\n" \
 	"of its raw bytes."
@@ -59,46 +57,11 @@ static void print_payload(const struct payload *p)
 	(void)printf("%s\n", p->base_bytes ? ", from another image" : "");
 }
 
-/* Of an encrypted bundle: the first recipients. */
-struct shown_recipients {
-	struct recipient_id ids[RECIPIENTS_SHOWN];
-	size_t n;
-};
-
-static int look_at_recipients(const struct bundle *b, struct shown_recipients *ret, struct why *w)
-{
-	const struct encryption *e = &b->manifest.encryption;
-	int r;
-
-	if (!e->recipients)
-		return 0;
-	r = recipient_table_ids(b->src, bundle_header_tables_at(&b->header), e, RECIPIENTS_SHOWN, ret->ids, &ret->n, w);
-	return r ? why_in(w, r, "%s", b->src->name) : 0;
-}
-
-static void print_encryption(const struct bundle *b, const struct shown_recipients *s)
-{
-	uint64_t n = b->manifest.encryption.recipients;
-	char id[RECIPIENT_ID_HEX];
-
-	if (!n)
-		return;
-	(void)printf("encrypted:   for %" PRIu64 " recipient%s%s:", n, n == 1 ? "" : "s",
-		     b->unlocked ? "; the key given is one of them" : "");
-	for (size_t i = 0; i < s->n; i++)
-		(void)printf(" %s", recipient_id_format(&s->ids[i], id));
-	(void)printf(n > s->n ? " ...\n" : "\n");
-}
-
-static int print_info(const char *path, const struct opened *o, struct why *w)
+static void print_info(const char *path, const struct opened *o)
 {
 	const struct bundle *b = &o->bundle;
-	struct shown_recipients recipients = { 0 };
 	char size[16], id[2 * HASH_BYTES + 1];
-	int r = look_at_recipients(b, &recipients, w);
 
-	if (r)
-		return r;
 	(void)printf("bundle:      %s, %s (%" PRIu64 " bytes)\n", path, format_size(bundle_bytes(b), size),
 		     bundle_bytes(b));
 	if (b->verified)
@@ -112,10 +75,8 @@ static int print_info(const char *path, const struct opened *o, struct why *w)
 	if (b->manifest.description[0])
 		(void)printf("description: %s\n", b->manifest.description);
 	print_signers(b);
-	print_encryption(b, &recipients);
 	for (size_t i = 0; i < b->manifest.n_payloads; i++)
 		print_payload(&b->manifest.payloads[i]);
-	return 0;
 }
 
 static void json_signers(struct json *j, const struct bundle *b)
@@ -134,22 +95,12 @@ static void json_signers(struct json *j, const struct bundle *b)
 	json_end(j);
 }
 
-/* null while it is hidden. */
-static void json_hash(struct json *j, const char *name, const struct hash *h, bool known)
+static void json_payloads(struct json *j, const struct manifest *m)
 {
-	char hex[2 * HASH_BYTES + 1];
-
-	json_string(j, name, known ? format_hex(h->b, sizeof(h->b), hex) : NULL);
-}
-
-static void json_payloads(struct json *j, const struct bundle *b)
-{
-	const struct manifest *m = &b->manifest;
-
 	json_array(j, "payloads");
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		const struct payload *p = &m->payloads[i];
-		char slot[2] = { p->slot, '\0' };
+		char slot[2] = { p->slot, '\0' }, hex[2 * HASH_BYTES + 1];
 
 		json_object(j, NULL);
 		json_string(j, "name", p->name);
@@ -157,47 +108,24 @@ static void json_payloads(struct json *j, const struct bundle *b)
 		json_string(j, "slot", p->slot ? slot : NULL);
 		json_text(j, "file_name", p->file_name);
 		json_u64(j, "size_bytes", p->size_bytes);
-		json_hash(j, "raw_hash", &p->raw_hash, b->unlocked);
+		json_string(j, "raw_hash", format_hex(p->raw_hash.b, sizeof(p->raw_hash.b), hex));
 		json_u64(j, "chunk_bytes", p->chunk_bytes);
 		json_u64(j, "group_bytes", p->group_bytes);
 		json_u64(j, "chunks", p->chunks);
 		json_u64(j, "index_blocks", p->index_blocks);
-		json_hash(j, "base_hash", &p->base_hash, b->unlocked && p->base_bytes);
+		json_string(j, "base_hash",
+			    p->base_bytes ? format_hex(p->base_hash.b, sizeof(p->base_hash.b), hex) : NULL);
 		json_end(j);
 	}
-	json_end(j);
-}
-
-/* null for a bundle in clear. */
-static void json_encryption(struct json *j, const struct bundle *b, const struct shown_recipients *s)
-{
-	char id[RECIPIENT_ID_HEX];
-
-	if (!b->manifest.encryption.recipients) {
-		json_null(j, "encryption");
-		return;
-	}
-	json_object(j, "encryption");
-	json_u64(j, "recipients", b->manifest.encryption.recipients);
-	json_bool(j, "unlocked", b->unlocked);
-	json_array(j, "first_recipients");
-	for (size_t i = 0; i < s->n; i++)
-		json_string(j, NULL, recipient_id_format(&s->ids[i], id));
-	json_end(j);
 	json_end(j);
 }
 
 static int json_info(const char *path, const struct opened *o, bool line, struct why *w)
 {
 	const struct bundle *b = &o->bundle;
-	struct shown_recipients recipients = { 0 };
 	char id[2 * HASH_BYTES + 1];
 	struct json j = { .to = stdout, .line = line };
 
-	int r = look_at_recipients(b, &recipients, w);
-
-	if (r)
-		return r;
 	json_object(&j, NULL);
 	json_string(&j, "file", path);
 	json_u64(&j, "size_bytes", bundle_bytes(b));
@@ -210,8 +138,7 @@ static int json_info(const char *path, const struct opened *o, bool line, struct
 	json_u64(&j, "epoch", b->manifest.epoch);
 	json_text(&j, "description", b->manifest.description);
 	json_signers(&j, b);
-	json_encryption(&j, b, &recipients);
-	json_payloads(&j, b);
+	json_payloads(&j, &b->manifest);
 	json_end(&j);
 	return json_finish(&j, w);
 }
@@ -220,9 +147,11 @@ int cmd_bundle_info(int argc, char **argv)
 {
 	CLEANUP(opened_done) struct opened o = { 0 };
 	struct trust_options trust = { 0 };
+	struct net_options net = { 0 };
 	bool as_json = false;
 	const struct opt opts[] = {
 		TRUST_OPTIONS(trust),
+		NET_OPTIONS(net),
 		{ .name = "json", .help = "print JSON", .flag = &as_json },
 	};
 	struct why w = { 0 };
@@ -231,9 +160,11 @@ int cmd_bundle_info(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = open_bundle(args.at[0], &trust, &o, &w);
-	if (!r)
-		r = as_json ? json_info(args.at[0], &o, false, &w) : print_info(args.at[0], &o, &w);
+	r = open_bundle(args.at[0], &trust, &net, &o, &w);
+	if (!r && as_json)
+		r = json_info(args.at[0], &o, false, &w);
+	else if (!r)
+		print_info(args.at[0], &o);
 	return r ? why_report(&w, "tandem bundle info") : EXIT_DONE;
 }
 
@@ -262,24 +193,25 @@ static int verify_all(const struct bundle *b, enum progress_style style, struct 
 
 	for (size_t i = 0; i < b->manifest.n_payloads; i++)
 		v.total += b->manifest.payloads[i].size_bytes;
-	interrupt_catch();
 	for (size_t i = 0; !r && i < b->manifest.n_payloads; i++)
 		r = bundle_check(b, &b->manifest.payloads[i], &sink, w);
 	progress_end(&v.progress);
 	return r;
 }
 
-static int verify(const char *path, const struct trust_options *trust, const char *how, bool as_json, struct why *w)
+static int verify(const char *path, const struct trust_options *trust, const struct net_options *net, const char *how,
+		  bool as_json, struct why *w)
 {
 	CLEANUP(opened_done) struct opened o = { 0 };
 	enum progress_style style = PROGRESS_NONE;
 	int r;
 
+	interrupt_catch();
 	if (!trust_given(trust))
 		return misuse(w, -EINVAL, "verified by which keys? give --trust DIR or --key FILE");
 	r = progress_style_parse(how, &style, w);
-	r = r ? r : open_bundle(path, trust, &o, w);
-	r = r ? r : opened_need_key(&o, w);
+	r = r ? r : open_bundle(path, trust, net, &o, w);
+	r = r ? r : open_ahead(&o, w);
 	r = r ? r : verify_all(&o.bundle, style, w);
 	if (r)
 		return r;
@@ -295,10 +227,12 @@ static int verify(const char *path, const struct trust_options *trust, const cha
 int cmd_bundle_verify(int argc, char **argv)
 {
 	struct trust_options trust = { 0 };
+	struct net_options net = { 0 };
 	const char *progress = NULL;
 	bool as_json = false;
 	const struct opt opts[] = {
 		TRUST_OPTIONS(trust),
+		NET_OPTIONS(net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &progress },
 		{ .name = "json", .help = "print what 'info --json' prints, at the end", .flag = &as_json },
 	};
@@ -308,6 +242,6 @@ int cmd_bundle_verify(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = verify(args.at[0], &trust, progress, as_json, &w);
+	r = verify(args.at[0], &trust, &net, progress, as_json, &w);
 	return r ? why_report(&w, "tandem bundle verify") : EXIT_DONE;
 }

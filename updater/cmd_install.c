@@ -12,9 +12,10 @@
 #include "base/reboot.h"
 #include "updater/cmd.h"
 #include "updater/cmd_parts.h"
+#include "updater/cmd_source.h"
 #include "updater/install_show.h"
 
-#define USAGE "tandem install FILE [--dry-run] [--reboot] [--slot a|b] [--progress HOW] [--json] ..."
+#define USAGE "tandem install FILE|URL|- [--dry-run] [--reboot] [--slot a|b] [--progress HOW] [--json] ..."
 #define HELP                                                                                                            \
 	"Put the image of a signed bundle into the slot that is free, verify it on the medium, and arm it: the next\n"  \
 	"boot tries it. An install that was interrupted is continued by giving the same command again; what is right\n" \
@@ -27,6 +28,7 @@ struct options {
 	const char *progress;
 	bool dry_run, reboot, json;
 	struct install_options install;
+	struct net_options net;
 	enum progress_style style;
 };
 
@@ -63,6 +65,7 @@ static int read_options(struct options *o, struct why *w)
 	if (o->slot)
 		r = slot_parse(o->slot, &o->install.slot, w);
 	r = r ? r : read_workers(o->workers, &o->install.workers, w);
+	r = r ? r : net_options_check(&o->net, w);
 	r = r ? r : progress_style_parse(o->progress, &o->style, w);
 	if (o->json && !o->progress)
 		o->style = PROGRESS_NONE;
@@ -82,12 +85,12 @@ static bool cancelled(void *arg)
 
 static int open_all(const char *path, const struct options *o, struct session *s, struct why *w)
 {
-	int r = source_file(path, &s->src, w);
+	int r = appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
 
-	r = r ? r : appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
+	interrupt_catch();
+	r = r ? r : source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
 	r = r ? r : appliance_trust(s->appliance, w);
-	r = r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
-	return r ? r : appliance_unlock(s->appliance, &s->bundle, w);
+	return r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
 }
 
 static void say_begin(const struct session *s, const struct options *o)
@@ -114,7 +117,6 @@ static int do_install(const struct options *o, struct session *s, struct why *w)
 	if (r || o->dry_run || s->preflight.plan.action == INSTALL_NOTHING)
 		return r;
 	say_begin(s, o);
-	interrupt_catch();
 	install_show_begin(&s->show, o->style);
 	r = install_run(&s->appliance->parts, &s->bundle, &o->install, &s->preflight, &watch, &s->progress, w);
 	install_show_end(&s->show);
@@ -191,6 +193,7 @@ int cmd_install(int argc, char **argv)
 		  .help = "install the image that runs already into the other slot",
 		  .flag = &o.install.force_same },
 		{ .name = "workers", .arg = "N", .help = "threads that check and decode; 1 to 8", .value = &o.workers },
+		NET_OPTIONS(o.net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &o.progress },
 		{ .name = "json", .help = "print the result as JSON", .flag = &o.json },
 		{ .name = "config", .arg = "FILE", .help = "instead of " SYSCONF_PATH, .value = &o.config },

@@ -1,7 +1,6 @@
 #include "updater/cmd_open.h"
 
 #include "base/parse.h"
-#include "updater/decryptfile.h"
 
 bool trust_given(const struct trust_options *o)
 {
@@ -33,19 +32,11 @@ void opened_done(struct opened *o)
 {
 	bundle_close(&o->bundle);
 	source_close(&o->src);
+	free(o->head);
 }
 
-static int unlock(const struct trust_options *o, struct bundle *b, struct why *w)
-{
-	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
-	int r = 0;
-
-	for (size_t i = 0; !r && i < o->decrypt.n; i++)
-		r = decrypt_keys_load(&keys, o->decrypt.at[i], w);
-	return r ? r : bundle_unlock(b, &keys, w);
-}
-
-int open_bundle(const char *path, const struct trust_options *t, struct opened *o, struct why *w)
+int open_bundle(const char *where, const struct trust_options *t, const struct net_options *net, struct opened *o,
+		struct why *w)
 {
 	bool verify = trust_given(t);
 	int r = 0;
@@ -54,17 +45,30 @@ int open_bundle(const char *path, const struct trust_options *t, struct opened *
 		return misuse(w, -EINVAL, "--threshold counts trusted keys: give --trust DIR or --key FILE as well");
 	if (verify)
 		r = trust_load(t, &o->trust, w);
-	r = r ? r : source_file(path, &o->src, w);
+	r = r ? r : source_any(where, net, NULL, &o->src, w);
 	if (r)
 		return r;
-	r = verify ? bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w)
-		   : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
-	return r || t->decrypt.n == 0 ? r : unlock(t, &o->bundle, w);
+	return verify ? bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w)
+		      : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
 }
 
-int opened_need_key(struct opened *o, struct why *w)
+int open_ahead(struct opened *o, struct why *w)
 {
-	int r = bundle_unlock(&o->bundle, NULL, w);
+	uint64_t n = bundle_head_bytes(&o->bundle);
+	const struct source_range parts[] = { { 0, n }, { n, o->bundle.header.payload_bytes } };
+	int r;
 
-	return r ? why_next(w, r, "give the secret key of one of its recipients: --decrypt-with FILE") : 0;
+	if (!source_pays(&o->src))
+		return 0;
+	o->head = malloc((size_t)n);
+	if (!o->head)
+		return fail(w, -ENOMEM, "out of memory: its tables have %llu bytes", (unsigned long long)n);
+	source_expect(&o->src, parts, ARRAY_SIZE(parts));
+	r = source_read(&o->src, o->head, (size_t)n, 0, w);
+	if (r)
+		return r;
+	o->head_src = source_memory(bytes_of(o->head, (size_t)n), o->src.name);
+	o->joined = source_joined(&o->head_src, &o->src);
+	bundle_move(&o->bundle, &o->joined);
+	return 0;
 }

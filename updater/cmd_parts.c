@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "partitions/mounts.h"
-#include "updater/decryptfile.h"
 
 /* O_EXCL refuses a device in use as well, but cannot say by whom. */
 static int refuse_if_used(const char *device, struct why *w)
@@ -80,24 +79,6 @@ int appliance_trust(struct appliance *a, struct why *w)
 {
 	a->trust.threshold = a->m.conf.trust_threshold;
 	return trust_add_dir(&a->trust, a->m.conf.trust_keys, w);
-}
-
-int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w)
-{
-	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
-	const struct sysconf *c = &a->m.conf;
-	int r = 0;
-
-	if (b->unlocked)
-		return 0;
-	for (size_t i = 0; !r && i < c->n_decrypt_keys; i++)
-		r = decrypt_keys_load(&keys, c->decrypt_keys[i], w);
-	r = r ? r : bundle_unlock(b, &keys, w);
-	if (r == -ENOKEY && keys.n == 0)
-		return why_next(w, r, "name this device's secret key in system.conf: [encryption] key=FILE");
-	if (r == -ENOKEY || r == -EKEYREJECTED)
-		return why_next(w, r, "use a bundle that is encrypted for this device, too");
-	return r;
 }
 
 int appliance_close(struct appliance *a, int r, struct why *w)

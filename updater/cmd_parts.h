@@ -18,11 +18,6 @@ struct appliance {
 MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w);
 /** Read the trusted keys. */
 MUST_USE int appliance_trust(struct appliance *a, struct why *w);
-/**
- * Unlock an encrypted bundle with the keys of system.conf, [encryption], which are read only then. -ENOKEY (refused, exit
- * code 3) there are none, or none fits; errors as decrypt_keys_load() and bundle_unlock().
- */
-MUST_USE int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w);
 /** End it; NULL is fine. Returns r, or the error that only closing brought up. */
 MUST_USE int appliance_close(struct appliance *a, int r, struct why *w);
 

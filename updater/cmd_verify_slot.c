@@ -11,11 +11,12 @@
 #include "base/progress.h"
 #include "updater/cmd.h"
 #include "updater/cmd_parts.h"
+#include "updater/cmd_source.h"
 #include "updater/slothead.h"
 #include "updater/verify_slot.h"
 
 #define NAME  "tandem verify-slot"
-#define USAGE "tandem verify-slot (a|b|--all) [--bundle FILE] [--progress HOW] [--json]"
+#define USAGE "tandem verify-slot (a|b|--all) [--bundle FILE|URL] [--progress HOW] [--json]"
 #define HELP                                                                                                           \
 	"Read a slot from its medium and compare every chunk, and its boot file, with the signed hashes that were\n"   \
 	"stored when it was installed, or with those of a bundle. Changes nothing. Exit code 1: damaged, or there\n"   \
@@ -26,6 +27,7 @@ struct options {
 	const char *config;
 	const char *bundle;
 	const char *progress;
+	struct net_options net;
 	bool all, json;
 	enum progress_style style;
 	bool wanted[2];
@@ -89,9 +91,8 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	if (!a->m.disk.root[s].device[0])
 		return fail(w, -ENODATA, "it has no partition on the boot disk");
 	if (o->bundle) {
-		r = source_file(o->bundle, &src, w);
+		r = source_any(o->bundle, &o->net, &a->m.conf.net, &src, w);
 		r = r ? r : bundle_open(&src, BUNDLE_WHOLE, &a->trust, &b, w);
-		r = r ? r : appliance_unlock(a, &b, w);
 		return r ? r : verify_by(a, s, &b, o, v, w);
 	}
 	if (info->state == STATE_EMPTY)
@@ -102,7 +103,6 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	if (r == -ENODATA)
 		return why_next(w, r,
 				"its image was not put there by 'tandem install': give its bundle by --bundle FILE");
-	r = r ? r : appliance_unlock(a, &stored.bundle, w);
 	return r ? r : verify_by(a, s, &stored.bundle, o, v, w);
 }
 
@@ -238,6 +238,7 @@ static int read_options(struct options *o, const struct args *args, struct why *
 	enum slot s = SLOT_NONE;
 	int r = progress_style_parse(o->progress, &o->style, w);
 
+	r = r ? r : net_options_check(&o->net, w);
 	if (!r && (args->n == 1) == o->all)
 		return misuse(w, -EINVAL, "which slot? give a, b or --all");
 	if (!r && o->all && o->bundle)
@@ -258,7 +259,8 @@ int cmd_verify_slot(int argc, char **argv)
 	struct options o = { 0 };
 	const struct opt opts[] = {
 		{ .name = "all", .help = "both slots", .flag = &o.all },
-		{ .name = "bundle", .arg = "FILE", .help = "compare with this bundle", .value = &o.bundle },
+		{ .name = "bundle", .arg = "SOURCE", .help = "compare with this bundle", .value = &o.bundle },
+		NET_OPTIONS(o.net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &o.progress },
 		{ .name = "json", .help = "print JSON", .flag = &o.json },
 		{ .name = "config", .arg = "FILE", .help = "instead of " SYSCONF_PATH, .value = &o.config },

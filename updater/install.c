@@ -12,6 +12,9 @@ struct install {
 	struct preflight *p;
 	const struct install_watch *watch;
 	struct install_progress now;
+	/* The bundle with its head on the state partition, once that is there. */
+	struct source head, joined;
+	struct bundle kept;
 	uint8_t action_id[16];
 };
 
@@ -55,7 +58,16 @@ static int prepare(struct install *i, struct why *w)
 	_Static_assert(sizeof(info.version) >= sizeof(i->b->manifest.version), "a version fits into the record");
 	memcpy(info.version, i->b->manifest.version, sizeof(i->b->manifest.version));
 	r = sequence_write_begin(i->parts->boot, i->p->plan.target, i->parts->running->slot, &info, i->action_id, w);
-	return r ? r : slothead_store(i->parts->state, i->p->plan.target, i->b, w);
+	r = r ? r : slothead_store(i->parts->state, i->p->plan.target, i->b, w);
+	if (r)
+		return r;
+	/* The tables are read several times. */
+	i->head = slothead_source(i->parts->state, i->p->plan.target, i->b);
+	i->joined = source_joined(&i->head, i->b->src);
+	i->kept = *i->b;
+	bundle_move(&i->kept, &i->joined);
+	i->b = &i->kept;
+	return 0;
 }
 
 static int write_image(struct install *i, struct why *w)

@@ -59,7 +59,7 @@ static int make_buffers(struct pipeline *p, struct why *w)
 		return fail(w, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < p->size.batches && !p->job->check_only; i++) {
 		p->ring[i].b.raw = blk_alloc(p->size.batch_bytes);
-		p->ring[i].b.stored = malloc(p->size.batch_bytes + BATCH_PIECES_MAX * SEAL_TAG_BYTES);
+		p->ring[i].b.stored = malloc(p->size.batch_bytes);
 		if (!p->ring[i].b.raw || !p->ring[i].b.stored)
 			return fail(w, -ENOMEM, "out of memory");
 	}
@@ -187,7 +187,6 @@ static int read_both(struct pipeline *p, uint8_t *want, uint8_t *have, struct wh
 	struct chunk c = { 0 };
 	int r = decoder_init(&d, w);
 
-	d.key = bundle_key(p->job->bundle);
 	r = r ? r : find_chunk(p, p->differs.at, &c, w);
 	if (c.encoding == CHUNK_ZERO) { /* a piece of it */
 		c.raw_offset = p->differs.at;

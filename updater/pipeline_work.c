@@ -33,7 +33,6 @@ static struct worker *worker_new(struct pipeline *p, struct why *w)
 	if (!k->buf)
 		r = fail(w, -ENOMEM, "out of memory");
 	r = r ? r : decoder_init(&k->decoder, w);
-	k->decoder.key = bundle_key(p->job->bundle);
 	if (!r)
 		return k;
 	worker_free(k);

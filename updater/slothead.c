@@ -90,7 +90,9 @@ static int hash_stored(struct blk *state, enum slot s, uint64_t bytes, uint8_t *
 	return r;
 }
 
-static int hash_source(const struct bundle *b, uint8_t *buf, struct hash *ret, struct why *w)
+/* Copied as it is read, and hashed on the way. */
+static int copy_head(struct blk *state, enum slot s, const struct bundle *b, uint8_t *buf, struct hash *ret,
+		     struct why *w)
 {
 	uint64_t bytes = bundle_head_bytes(b);
 	struct hasher h;
@@ -100,26 +102,13 @@ static int hash_source(const struct bundle *b, uint8_t *buf, struct hash *ret, s
 	for (uint64_t at = 0; !r && at < bytes; at += STEP_BYTES) {
 		size_t n = step_at(at, bytes);
 
+		memset(buf, 0, rounded(n));
 		r = source_read(b->src, buf, n, at, w);
 		hasher_add(&h, bytes_of(buf, n));
+		r = r ? r : blk_write(state, buf, rounded(n), head_offset(s) + at, w);
 	}
 	if (!r)
 		*ret = hasher_end(&h);
-	return r;
-}
-
-static int copy_head(struct blk *state, enum slot s, const struct bundle *b, uint8_t *buf, struct why *w)
-{
-	uint64_t bytes = bundle_head_bytes(b);
-	int r = 0;
-
-	for (uint64_t at = 0; !r && at < bytes; at += STEP_BYTES) {
-		size_t n = step_at(at, bytes);
-
-		memset(buf, 0, rounded(n));
-		r = source_read(b->src, buf, n, at, w);
-		r = r ? r : blk_write(state, buf, rounded(n), head_offset(s) + at, w);
-	}
 	return r;
 }
 
@@ -137,7 +126,7 @@ static bool is_stored(struct blk *state, enum slot s, const struct slothead *wan
 }
 
 /* The block that says that there is a head goes first and comes last. */
-static int store(struct blk *state, enum slot s, const struct bundle *b, const struct slothead *h, uint8_t *buf,
+static int store(struct blk *state, enum slot s, const struct bundle *b, struct slothead *h, uint8_t *buf,
 		 struct why *w)
 {
 	int r;
@@ -145,7 +134,7 @@ static int store(struct blk *state, enum slot s, const struct bundle *b, const s
 	memset(buf, 0, SLOTHEAD_BLOCK_BYTES);
 	r = blk_write(state, buf, SLOTHEAD_BLOCK_BYTES, STATE_HEAD_OFFSET(s), w);
 	r = r ? r : blk_flush(state, w);
-	r = r ? r : copy_head(state, s, b, buf, w);
+	r = r ? r : copy_head(state, s, b, buf, &h->hash, w);
 	r = r ? r : blk_flush(state, w);
 	slothead_format(h, buf);
 	r = r ? r : blk_write(state, buf, SLOTHEAD_BLOCK_BYTES, STATE_HEAD_OFFSET(s), w);
@@ -153,6 +142,47 @@ static int store(struct blk *state, enum slot s, const struct bundle *b, const s
 	if (!r && !is_stored(state, s, h, buf))
 		r = fail(w, -EIO, "reads back different from what was written");
 	return r;
+}
+
+/* Every page of its tables, as the manifest has them. */
+static int check_tables(const struct bundle *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < b->manifest.n_payloads; i++) {
+		CLEANUP(chunks_done) struct chunks t = { 0 };
+		const struct payload *p = &b->manifest.payloads[i];
+		struct chunk c;
+
+		r = bundle_chunks(b, p, &t, NULL);
+		for (uint64_t k = 0; !r && k < p->chunks; k += CHUNKS_PER_PAGE)
+			r = chunks_get(&t, k, &c, NULL);
+	}
+	return r;
+}
+
+/*
+ * Whether what is stored is as good as the head of b, of which only the front was read: the same bytes up to the end of
+ * the manifest, which the manifest then answers for all of the tables.
+ */
+static bool is_kept(struct blk *state, enum slot s, const struct bundle *b, uint8_t *buf)
+{
+	uint64_t front = bundle_header_tables_at(&b->header);
+	struct slothead have = { 0 };
+	struct source src;
+	struct bundle kept = *b;
+	AUTO_FREE uint8_t *text = malloc((size_t)front), *want = malloc((size_t)front);
+
+	if (!text || !want || blk_read(state, buf, SLOTHEAD_BLOCK_BYTES, STATE_HEAD_OFFSET(s), NULL) ||
+	    slothead_parse(bytes_of(buf, SLOTHEAD_BLOCK_BYTES), &have, NULL) || have.bytes != bundle_head_bytes(b) ||
+	    !hash_equal(&have.id, &b->id) || !is_stored(state, s, &have, buf))
+		return false;
+	src = source_blk(state, head_offset(s), have.bytes);
+	if (source_read(&src, text, (size_t)front, 0, NULL) || source_read(b->src, want, (size_t)front, 0, NULL) ||
+	    memcmp(text, want, (size_t)front) != 0)
+		return false;
+	bundle_move(&kept, &src);
+	return check_tables(&kept) == 0;
 }
 
 int slothead_store(struct blk *state, enum slot s, const struct bundle *b, struct why *w)
@@ -166,9 +196,10 @@ int slothead_store(struct blk *state, enum slot s, const struct bundle *b, struc
 	if (h.bytes > SLOTHEAD_ROOM)
 		return fail(w, -E2BIG, "%s: the bundle's head has %" PRIu64 " bytes; there is room for %llu",
 			    state->name, h.bytes, SLOTHEAD_ROOM);
-	r = hash_source(b, buf, &h.hash, w);
-	if (!r && !is_stored(state, s, &h, buf))
-		r = store(state, s, b, &h, buf, w);
+	if (is_kept(state, s, b, buf))
+		return 0;
+	source_expect(b->src, &(struct source_range){ .bytes = h.bytes }, 1);
+	r = store(state, s, b, &h, buf, w);
 	return r ? why_in(w, r, "%s: signed head of slot %s", state->name, slot_name(s)) : 0;
 }
 
@@ -215,4 +246,9 @@ void slothead_close(struct slothead_open *h)
 {
 	bundle_close(&h->bundle);
 	source_close(&h->src);
+}
+
+struct source slothead_source(struct blk *state, enum slot s, const struct bundle *b)
+{
+	return source_blk(state, head_offset(s), bundle_head_bytes(b));
 }

@@ -30,6 +30,9 @@ void slothead_format(const struct slothead *h, uint8_t out[SLOTHEAD_BLOCK_BYTES]
  */
 MUST_USE int slothead_store(struct blk *state, enum slot s, const struct bundle *b, struct why *w);
 
+/** The head that slothead_store() has just kept, to be read there. */
+struct source slothead_source(struct blk *state, enum slot s, const struct bundle *b);
+
 /* A stored head that is open. Not to be moved. */
 struct slothead_open {
 	struct source src;

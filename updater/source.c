@@ -21,7 +21,7 @@ static const struct source_ops file_ops = { .read = file_pread, .close = file_en
 int source_file(const char *path, struct source *ret, struct why *w)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct source s = { .ops = &file_ops, .name = path };
+	struct source s = { .ops = &file_ops, .name = path, .manner = "a file" };
 	int r;
 
 	if (fd < 0)
@@ -108,4 +108,55 @@ void source_expect(struct source *s, const struct source_range *r, size_t n)
 {
 	if (s->ops->expect && n > 0)
 		s->ops->expect(s, r, n);
+}
+
+bool source_pays(const struct source *s)
+{
+	return s->ops->stats != NULL;
+}
+
+struct source_stats source_stats(struct source *s)
+{
+	return s->ops && s->ops->stats ? s->ops->stats(s) : (struct source_stats){ 0 };
+}
+
+static int joined_read(struct source *s, void *buf, size_t n, uint64_t off, struct why *w)
+{
+	uint64_t edge = s->head->size_bytes, left = off < edge ? edge - off : 0;
+	size_t first = left < n ? (size_t)left : n;
+	int r = 0;
+
+	if (first > 0)
+		r = source_read(s->head, buf, first, off, w);
+	if (!r && first < n)
+		r = source_read(s->rest, (uint8_t *)buf + first, n - first, off + first, w);
+	return r;
+}
+
+/* Nothing is announced of the head, which costs nothing. */
+static void joined_expect(struct source *s, const struct source_range *r, size_t n)
+{
+	while (n > 0 && r->at < s->head->size_bytes) {
+		r++;
+		n--;
+	}
+	source_expect(s->rest, r, n);
+}
+
+static struct source_stats joined_stats(struct source *s)
+{
+	return source_stats(s->rest);
+}
+
+static const struct source_ops joined_ops = { .read = joined_read, .expect = joined_expect, .stats = joined_stats };
+
+struct source source_joined(struct source *head, struct source *rest)
+{
+	return (struct source){ .ops = &joined_ops,
+				.name = rest->name,
+				.manner = rest->manner,
+				.size_bytes = rest->size_bytes,
+				.fd = -1,
+				.head = head,
+				.rest = rest };
 }

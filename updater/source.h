@@ -1,5 +1,6 @@
 /*
- * source - where a bundle's bytes come from: a file or block device, memory, or a region behind base/blk.
+ * source - where a bundle's bytes come from: a file or block device, memory, a region behind base/blk, standard input, or
+ * a web server (updater/source_http.h).
  * Layer:  updater; the reading side only, so that it can be linked without the rest.
  * Trust:  whatever is read is hostile until its reader has checked it.
  *
@@ -20,12 +21,22 @@ struct source_range {
 	uint64_t at, bytes;
 };
 
+/* What reading cost so far. All zero where nothing is fetched. */
+struct source_stats {
+	uint64_t requests;
+	uint64_t received_bytes; /* on the way of content, without headers */
+	uint64_t twice_bytes;    /* of these, received before */
+	uint64_t memory_bytes;   /* buffers, at most */
+};
+
 struct source;
 struct source_ops {
 	/* All n bytes at off, or an error; [off, off+n) is inside size_bytes. Called from several threads at once. */
 	int (*read)(struct source *s, void *buf, size_t n, uint64_t off, struct why *w);
 	/* See source_expect(). NULL where knowing ahead is worth nothing. */
 	void (*expect)(struct source *s, const struct source_range *r, size_t n);
+	/* NULL: all zero. */
+	struct source_stats (*stats)(struct source *s);
 	void (*close)(struct source *s);
 };
 
@@ -37,6 +48,9 @@ struct source {
 	struct bytes memory; /* of source_memory() */
 	struct blk *blk;     /* of source_blk() */
 	uint64_t blk_offset;
+	struct source *head, *rest; /* of source_joined() */
+	void *own;                  /* of others */
+	const char *manner;         /* for people: how it is read */
 };
 
 /** A regular file or block device at path, which is borrowed. Ended by source_close(). */
@@ -45,6 +59,16 @@ MUST_USE int source_file(const char *path, struct source *ret, struct why *w);
 struct source source_memory(struct bytes b, const char *name);
 /** The region [offset, offset+size) of a device that is open already, borrowed; no alignment is asked of the reader. */
 struct source source_blk(struct blk *b, uint64_t offset, uint64_t size_bytes);
+/**
+ * Standard input, which can only go forward: of what was read the last STREAM_WINDOW_BYTES are kept, and a read of what was
+ * before them is -ESPIPE. Its size is not known: size_bytes is UINT64_MAX.
+ */
+MUST_USE int source_stdin(struct source *ret, struct why *w);
+/**
+ * Two copies of the same bundle as one: [0, head->size_bytes) of `head`, the rest of `rest`; both borrowed. For a source that
+ * pays for each read, and whose head is kept elsewhere.
+ */
+struct source source_joined(struct source *head, struct source *rest);
 /** End a source; one that was never opened (all zero) is fine. */
 void source_close(struct source *s);
 
@@ -59,5 +83,9 @@ MUST_USE int source_read(struct source *s, void *buf, size_t n, uint64_t off, st
  * Errors of fetching ahead are told by the read that wants the bytes.
  */
 void source_expect(struct source *s, const struct source_range *r, size_t n);
+/** Whether it pays for each read: what is read several times should be kept. */
+bool source_pays(const struct source *s);
+/** What it cost. */
+struct source_stats source_stats(struct source *s);
 
 #endif

@@ -5,25 +5,59 @@
 #include "updater/chunks_build.h"
 #include "updater/decode.h"
 
-/* What a walk through one payload owns. */
-struct walk {
+struct bundle_stream {
 	const struct bundle *b;
+	const struct payload *p;
 	struct chunks table;
 	struct decoder decoder;
+	uint64_t next; /* chunk */
 	uint8_t *stored;
 	uint8_t *group; /* the group that is being decoded: what a chunk may need is before it */
 };
 
-static void walk_done(struct walk *k)
+void bundle_stream_close(struct bundle_stream *s)
 {
-	chunks_done(&k->table);
-	decoder_done(&k->decoder);
-	free(k->stored);
-	free(k->group);
+	if (!s)
+		return;
+	chunks_done(&s->table);
+	decoder_done(&s->decoder);
+	free(s->stored);
+	free(s->group);
+	free(s);
+}
+
+static int open_stream(struct bundle_stream *s, struct why *w)
+{
+	int r;
+
+	s->stored = malloc(s->p->chunk_bytes);
+	s->group = malloc(s->p->group_bytes);
+	if (!s->stored || !s->group)
+		return fail(w, -ENOMEM, "out of memory");
+	r = bundle_chunks(s->b, s->p, &s->table, w);
+	return r ? r : decoder_init(&s->decoder, w);
+}
+
+int bundle_stream_open(const struct bundle *b, const struct payload *p, struct bundle_stream **ret, struct why *w)
+{
+	struct bundle_stream *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return fail(w, -ENOMEM, "out of memory");
+	s->b = b;
+	s->p = p;
+	r = open_stream(s, w);
+	if (r) {
+		bundle_stream_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
 }
 
 /* What of these zeros lies in the group that they end in may be a chunk's prefix. */
-static void zero_chunk(struct walk *k, const struct chunk *c, uint32_t group_bytes)
+static void zero_chunk(struct bundle_stream *k, const struct chunk *c, uint32_t group_bytes)
 {
 	uint64_t end = c->raw_offset + c->raw_bytes, begin = end - end % group_bytes;
 
@@ -31,7 +65,7 @@ static void zero_chunk(struct walk *k, const struct chunk *c, uint32_t group_byt
 	memset(k->group + begin % group_bytes, 0, (size_t)(end - begin));
 }
 
-static int data_chunk(struct walk *k, const struct chunk *c, uint8_t *raw, struct why *w)
+static int data_chunk(struct bundle_stream *k, const struct chunk *c, uint8_t *raw, struct why *w)
 {
 	int r = bundle_read_stored(k->b, c, k->stored, w);
 
@@ -42,37 +76,46 @@ static int data_chunk(struct walk *k, const struct chunk *c, uint8_t *raw, struc
 	return r;
 }
 
-static int one_chunk(struct walk *k, const struct payload *p, uint64_t i, const struct bundle_sink *sink, struct why *w)
+int bundle_stream_next(struct bundle_stream *s, struct chunk *ret_c, const void **ret, struct why *w)
 {
 	struct chunk c = { 0 };
-	int r = chunks_get(&k->table, i, &c, w);
-	uint8_t *raw = k->group + c.raw_offset % p->group_bytes;
+	uint8_t *raw;
+	int r;
 
+	if (s->next == s->p->chunks)
+		return -ENODATA;
+	r = chunks_get(&s->table, s->next, &c, w);
+	raw = s->group + c.raw_offset % s->p->group_bytes;
 	if (!r && c.encoding == CHUNK_ZERO) {
-		zero_chunk(k, &c, p->group_bytes);
-		return sink->put(sink->arg, &c, NULL, w);
+		zero_chunk(s, &c, s->p->group_bytes);
+		raw = NULL;
+	} else if (!r) {
+		r = data_chunk(s, &c, raw, w);
 	}
-	r = r ? r : data_chunk(k, &c, raw, w);
-	return r ? r : sink->put(sink->arg, &c, raw, w);
+	if (r)
+		return why_in(w, r, "%s: payload %s", s->b->src->name, s->p->name);
+	s->next++;
+	*ret_c = c;
+	*ret = raw;
+	return 0;
 }
 
 int bundle_walk(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink, struct why *w)
 {
-	CLEANUP(walk_done) struct walk k = { .b = b };
-	int r;
+	struct bundle_stream *s = NULL;
+	const void *raw = NULL;
+	struct chunk c = { 0 };
+	int r = bundle_stream_open(b, p, &s, w);
 
-	k.stored = malloc(p->chunk_bytes);
-	k.group = malloc(p->group_bytes);
-	if (!k.stored || !k.group)
-		return fail(w, -ENOMEM, "out of memory");
-	r = bundle_chunks(b, p, &k.table, w);
-	r = r ? r : decoder_init(&k.decoder, w);
-	for (uint64_t i = 0; !r && i < p->chunks; i++) {
-		r = one_chunk(&k, p, i, sink, w);
+	while (!r) {
+		r = bundle_stream_next(s, &c, &raw, w);
 		if (r)
-			return why_in(w, r, "%s: payload %s", b->src->name, p->name);
+			break;
+		r = sink->put(sink->arg, &c, raw, w);
+		r = r ? why_in(w, r, "%s: payload %s", b->src->name, p->name) : 0;
 	}
-	return r;
+	bundle_stream_close(s);
+	return r == -ENODATA ? 0 : r;
 }
 
 /* A sink between a walk and the one that was asked for. */

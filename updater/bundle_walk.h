@@ -18,6 +18,20 @@ struct bundle_sink {
 MUST_USE int bundle_walk(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink,
 			 struct why *w);
 
+/* The same, asked for: the chunks of one payload, one after the other. */
+struct bundle_stream;
+/** Begin. @ret ended by bundle_stream_close(). Errors as bundle_walk(). */
+MUST_USE int bundle_stream_open(const struct bundle *b, const struct payload *p, struct bundle_stream **ret,
+				struct why *w);
+/**
+ * The next chunk.
+ * @ret  its raw bytes, valid until the next call; NULL for CHUNK_ZERO
+ * Returns 0; -ENODATA at the end, without a reason; errors as bundle_walk().
+ */
+MUST_USE int bundle_stream_next(struct bundle_stream *s, struct chunk *ret_c, const void **ret, struct why *w);
+/** End it; NULL is fine. */
+void bundle_stream_close(struct bundle_stream *s);
+
 /** As bundle_walk(); and every short hash in the index, and the hash of the whole payload, is right. -EBADMSG otherwise. */
 MUST_USE int bundle_check(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink,
 			  struct why *w);

@@ -12,6 +12,7 @@
 #include "updater/cut.h"
 #include "updater/dedupe.h"
 #include "updater/packer.h"
+#include "updater/tree_tar.h"
 
 #define READ_BYTES (1u << 20)
 #define ZERO_BYTES (64u << 10) /* shorter runs of zeros are packed with what is around them */
@@ -49,30 +50,46 @@ static int step(const struct writer *wr, struct why *w)
 	return r ? fail(w, r, "%s: not written: interrupted", wr->job->path) : 0;
 }
 
+static int open_tree(const struct writer *wr, const char *path, struct payload *p, int *ret, struct why *w)
+{
+	struct tree_limits limits = { 0 };
+	int r = tree_tar_open(path, wr->job->path, wr->job->clock, ret, &limits, w);
+
+	p->tree_bytes = limits.bytes;
+	p->tree_entries = limits.entries;
+	return r;
+}
+
+static int open_input(struct writer *wr, size_t i, struct why *w)
+{
+	const char *path = wr->job->recipe->files[i];
+	struct payload *p = &wr->manifest.payloads[i];
+	int r = 0;
+
+	*p = wr->job->recipe->manifest.payloads[i];
+	if (p->kind == PAYLOAD_TREE)
+		r = open_tree(wr, path, p, &wr->in[i], w);
+	else if ((wr->in[i] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0)
+		r = fail_errno(w, "%s", path);
+	r = r ? r : fd_size(wr->in[i], path, &p->size_bytes, w);
+	if (!r && p->size_bytes == 0)
+		r = misuse(w, -ENODATA, "%s is empty", path);
+	wr->result.raw_bytes += p->size_bytes;
+	return r ? why_in(w, r, "payload %s", p->name) : 0;
+}
+
 static int open_inputs(struct writer *wr, struct why *w)
 {
 	const struct recipe *recipe = wr->job->recipe;
+	int r = 0;
 
 	wr->manifest = recipe->manifest;
 	wr->manifest.payloads = calloc(recipe->manifest.n_payloads, sizeof(*wr->manifest.payloads));
 	if (!wr->manifest.payloads)
 		return fail(w, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < recipe->manifest.n_payloads; i++) {
-		struct payload *p = &wr->manifest.payloads[i];
-		int r;
-
-		*p = recipe->manifest.payloads[i];
-		wr->in[i] = open(recipe->files[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (wr->in[i] < 0)
-			return why_in(w, fail_errno(w, "%s", recipe->files[i]), "payload %s", p->name);
-		r = fd_size(wr->in[i], recipe->files[i], &p->size_bytes, w);
-		if (!r && p->size_bytes == 0)
-			r = misuse(w, -ENODATA, "%s is empty", recipe->files[i]);
-		if (r)
-			return why_in(w, r, "payload %s", p->name);
-		wr->result.raw_bytes += p->size_bytes;
-	}
-	return 0;
+	for (size_t i = 0; !r && i < recipe->manifest.n_payloads; i++)
+		r = open_input(wr, i, w);
+	return r;
 }
 
 /* Read a payload's input once to see where it is cut: how many chunks there are decides where they go. */

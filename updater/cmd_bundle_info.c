@@ -54,6 +54,9 @@ static void print_payload(const struct payload *p)
 		     p->size_bytes, p->chunks, format_size(p->chunk_bytes, chunk));
 	if (p->group_bytes > p->chunk_bytes)
 		(void)printf(" in groups of %s", format_size(p->group_bytes, chunk));
+	if (p->kind == PAYLOAD_TREE)
+		(void)printf(", unpacks to %s in %" PRIu64 " members", format_size(p->tree_bytes, size),
+			     p->tree_entries);
 	(void)printf("%s\n", p->base_bytes ? ", from another image" : "");
 }
 
@@ -115,6 +118,10 @@ static void json_payloads(struct json *j, const struct manifest *m)
 		json_u64(j, "index_blocks", p->index_blocks);
 		json_string(j, "base_hash",
 			    p->base_bytes ? format_hex(p->base_hash.b, sizeof(p->base_hash.b), hex) : NULL);
+		if (p->kind == PAYLOAD_TREE) {
+			json_u64(j, "tree_bytes", p->tree_bytes);
+			json_u64(j, "tree_entries", p->tree_entries);
+		}
 		json_end(j);
 	}
 	json_end(j);

@@ -114,11 +114,14 @@ static int set_kind(void *into, const char *sub, const char *value, struct why *
 
 	if (e)
 		return e;
-	if (strcmp(value, "image") != 0 && strcmp(value, "file") != 0)
-		return misuse(w, -EBADMSG, "'%s' is neither image nor file", value);
-	r->recipe.manifest.payloads[i].kind = value[0] == 'i' ? PAYLOAD_IMAGE : PAYLOAD_FILE;
-	r->has_kind[i] = true;
-	return 0;
+	for (enum payload_kind kind = PAYLOAD_IMAGE; kind <= PAYLOAD_TREE; kind++) {
+		if (strcmp(value, payload_kind_name(kind)) != 0)
+			continue;
+		r->recipe.manifest.payloads[i].kind = kind;
+		r->has_kind[i] = true;
+		return 0;
+	}
+	return misuse(w, -EBADMSG, "'%s' is neither image, file nor tree", value);
 }
 
 static int set_slot(void *into, const char *sub, const char *value, struct why *w)

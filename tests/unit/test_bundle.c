@@ -448,7 +448,7 @@ static void recipes_with_mistakes_are_refused(void **state)
 		{ "[bundle]\nlevel=0\n", "not between 1 and 22" },
 		{ "[bundle]\nlevel=23\n", "over the limit of 22" },
 		{ "[bundle]\nlevle=3\n", "unknown key 'levle'" },
-		{ "[payload.r]\nkind=tree\n", "neither image nor file" },
+		{ "[payload.r]\nkind=trees\n", "neither image, file nor tree" },
 		{ "[payload.r]\nslot=ab\n", "neither a nor b" },
 	};
 

@@ -17,7 +17,7 @@
 #define READ_BYTES (1u << 20)
 #define ZERO_BYTES (64u << 10) /* shorter runs of zeros are packed with what is around them */
 
-/* One payload under way. Chunks are put into the packer and taken out in order; those of zeros need no packing. */
+/* One payload under way. Groups are put into the packer and taken out in order; zeros between them need no packing. */
 struct part {
 	struct cutter cuts;
 	struct chunks_build table;
@@ -138,7 +138,7 @@ static int make_room(struct writer *wr, struct why *w)
 		const struct payload *p = &wr->plan.manifest.payloads[i];
 
 		chunks += p->chunks;
-		longest = p->chunk_bytes > longest ? p->chunk_bytes : longest;
+		longest = p->group_bytes > longest ? p->group_bytes : longest;
 	}
 	wr->tables = malloc((size_t)wr->plan.manifest.tables_bytes);
 	if (!wr->tables)
@@ -165,83 +165,168 @@ static int create_temp(struct writer *wr, struct why *w)
 	return 0;
 }
 
-/* Give the chunk its place in the payload area, storing it unless its content is there already. */
-static int place(struct writer *wr, struct packed *done, const uint8_t **ret_before, struct why *w)
+/*
+ * By what another chunk that can be decoded from the same stored bytes is found: its content, and with a prefix all that
+ * is before it in the group, which is in `chain`.
+ */
+static struct hash key_of(const struct chunk *c, const struct hash *chain)
 {
-	struct chunk *c = &done->chunk;
-	const uint8_t *before = dedupe_find(&wr->seen, &c->raw_hash);
-	int r;
-
-	*ret_before = before;
-	if (before) {
-		*c = chunks_entry(bytes_of(before, CHUNKS_ENTRY_BYTES), 0);
-		wr->result.equal_chunks++;
-		return 0;
-	}
-	c->stored_offset = wr->stored;
-	r = pwrite_full(wr->out, done->stored.p, done->stored.n, wr->plan.header.payload_offset + wr->stored, wr->temp,
-			w);
-	if (r)
-		return r;
-	wr->stored += done->stored.n;
-	wr->result.raw_chunks += c->encoding == CHUNK_RAW;
-	return 0;
+	return c->prefix_bytes ? *chain : c->raw_hash;
 }
 
-static int take_packed(struct writer *wr, struct part *part, struct why *w)
+/* What is in a group up to this chunk and with it, by what was there before it. */
+static struct hash chain_on(const struct hash *before, const struct chunk *c)
 {
-	const uint8_t *before = NULL, *entry;
+	uint8_t bytes[8];
+	struct hasher h;
+
+	put_le64(bytes, c->raw_bytes);
+	hasher_init(&h);
+	hasher_add(&h, bytes_of(before->b, HASH_BYTES));
+	hasher_add(&h, bytes_of(c->raw_hash.b, HASH_BYTES));
+	hasher_add(&h, bytes_of(bytes, sizeof(bytes)));
+	return hasher_end(&h);
+}
+
+static int store(struct writer *wr, struct encoded *x, struct why *w)
+{
+	int r = pwrite_full(wr->out, x->stored.p, x->stored.n, wr->plan.header.payload_offset + wr->stored, wr->temp,
+			    w);
+
+	x->chunk.stored_offset = wr->stored;
+	wr->stored += x->stored.n;
+	wr->result.raw_chunks += x->chunk.encoding == CHUNK_RAW;
+	return r;
+}
+
+/* Give the chunk its place in the payload area, storing it unless its content is there already, and its entry. */
+static int place(struct writer *wr, struct part *part, struct encoded *x, const struct hash *chain,
+		 const uint8_t *index, struct why *w)
+{
+	const uint8_t *before = dedupe_find(&wr->seen, &x->chunk.raw_hash), *entry;
+	int r = 0;
+
+	before = before ? before : dedupe_find(&wr->seen, chain);
+	if (before) {
+		x->chunk = chunks_entry(bytes_of(before, CHUNKS_ENTRY_BYTES), 0);
+		wr->result.equal_chunks++;
+	} else {
+		r = store(wr, x, w);
+	}
+	entry = chunks_build_add(&part->table, &x->chunk, index);
+	if (!before) {
+		struct hash key = key_of(&x->chunk, chain);
+
+		dedupe_add(&wr->seen, &key, entry);
+	}
+	return r;
+}
+
+static void add_zeros(struct writer *wr, struct part *part, const struct chunk *c)
+{
+	(void)chunks_build_add(&part->table, c, NULL);
+	wr->result.zero_chunks++;
+}
+
+static int take_group(struct writer *wr, struct part *part, struct why *w)
+{
+	struct hash chain = { 0 };
 	struct packed done = { 0 };
-	int r;
+	int r = 0;
 
 	if (!packer_take(wr->packer, &done))
 		return fail(w, -EINVAL, "the packer is empty");
 	if (done.error)
 		return fail(w, done.error, "%s: %s", part->table.payload->name, done.why.text);
-	r = place(wr, &done, &before, w);
-	if (r)
-		return r;
-	entry = chunks_build_add(&part->table, &done.chunk, done.index);
-	if (!before)
-		dedupe_add(&wr->seen, &done.chunk.raw_hash, entry);
+	for (size_t i = 0; !r && i < done.n; i++) {
+		struct chunk *c = &done.at[i].chunk;
+
+		wr->done += c->raw_bytes;
+		chain = chain_on(&chain, c);
+		if (c->encoding == CHUNK_ZERO)
+			add_zeros(wr, part, c);
+		else
+			r = place(wr, part, &done.at[i], &chain, done.index, w);
+		done.index += chunk_index_blocks(c) * CHUNK_INDEX_BYTES;
+	}
+	part->taken += done.n;
 	packer_release(wr->packer);
-	return 0;
+	return r;
 }
 
 static int take_one(struct writer *wr, struct part *part, struct why *w)
 {
-	const struct cut *cut = &part->cuts.at[part->taken++];
+	const struct cut *cut = &part->cuts.at[part->taken];
 	int r = 0;
 
 	if (cut->zero) {
-		(void)chunks_build_add(&part->table, &(struct chunk){ .raw_bytes = cut->bytes }, NULL);
-		wr->result.zero_chunks++;
+		add_zeros(wr, part, &(struct chunk){ .raw_bytes = cut->bytes });
+		wr->done += cut->bytes;
+		part->taken++;
 	} else {
-		r = take_packed(wr, part, w);
+		r = take_group(wr, part, w);
 	}
-	wr->done += cut->bytes;
-	wr->result.chunks++;
 	return r ? r : step(wr, w);
+}
+
+/* How many cuts from the next one on, which is not of zeros, are one group: to its last one that is not of zeros. */
+static size_t group_length(const struct part *part, size_t *ret_bytes)
+{
+	uint32_t group_bytes = part->cuts.rules.group_bytes;
+	uint64_t left = group_bytes - part->put_at % group_bytes, at = 0;
+	size_t n = 0;
+
+	for (size_t i = part->put; i < part->cuts.n && at < left; i++) {
+		at += part->cuts.at[i].bytes;
+		if (part->cuts.at[i].zero)
+			continue;
+		n = i + 1 - part->put;
+		*ret_bytes = (size_t)at;
+	}
+	return n;
+}
+
+/* Whether zeros are where the cuts say, as when they were made. */
+static bool zeros_are_there(const struct cut *cuts, size_t n, const uint8_t *raw)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (cuts[i].zero && !bytes_all_zero(bytes_of(raw, cuts[i].bytes)))
+			return false;
+		raw += cuts[i].bytes;
+	}
+	return true;
+}
+
+static int put_group(struct writer *wr, size_t i, struct why *w)
+{
+	const char *name = wr->job->recipe->files[i];
+	uint8_t *raw = packer_room(wr->packer);
+	struct part *part = &wr->parts[i];
+	const struct cut *cuts = &part->cuts.at[part->put];
+	size_t bytes = 0, n = group_length(part, &bytes);
+	int r = pread_full(wr->in[i], raw, bytes, part->put_at, name, w);
+
+	if (!r && !zeros_are_there(cuts, n, raw))
+		r = fail(w, -EIO, "%s: was changed while it was read", name);
+	if (r)
+		return r;
+	hasher_add(&part->hasher, bytes_of(raw, bytes));
+	packer_put(wr->packer, cuts, n);
+	part->put += n;
+	part->put_at += bytes;
+	return 0;
 }
 
 static int put_one(struct writer *wr, size_t i, struct why *w)
 {
 	struct part *part = &wr->parts[i];
-	const struct cut *cut = &part->cuts.at[part->put++];
-	uint8_t *raw;
-	int r;
+	const struct cut *cut = &part->cuts.at[part->put];
 
+	if (!cut->zero)
+		return put_group(wr, i, w);
+	hasher_add_zeros(&part->hasher, cut->bytes);
 	part->put_at += cut->bytes;
-	if (cut->zero) {
-		hasher_add_zeros(&part->hasher, cut->bytes);
-		return 0;
-	}
-	raw = packer_room(wr->packer);
-	r = pread_full(wr->in[i], raw, cut->bytes, part->put_at - cut->bytes, wr->job->recipe->files[i], w);
-	if (r)
-		return r;
-	hasher_add(&part->hasher, bytes_of(raw, cut->bytes));
-	packer_put(wr->packer, cut->bytes);
+	part->put++;
 	return 0;
 }
 
@@ -262,6 +347,7 @@ static int pack_payload(struct writer *wr, size_t i, struct why *w)
 		r = take_one(wr, part, w);
 	if (r)
 		return r;
+	wr->result.chunks += part->cuts.n;
 	p->raw_hash = hasher_end(&part->hasher);
 	chunks_build_seal(&part->table);
 	return 0;

@@ -9,7 +9,9 @@ struct job {
 	uint8_t *raw;
 	uint8_t *room;
 	uint8_t *index;
-	size_t raw_n;
+	const struct cut *cuts;
+	size_t n;
+	struct encoded *encoded;
 	struct packed out;
 };
 
@@ -23,16 +25,40 @@ struct packer {
 	pthread_t threads[PACKER_THREADS_MAX];
 	unsigned int n_threads;
 	int level;
+	uint32_t group_bytes;
 	bool stop;
 };
 
+static size_t raw_bytes(const struct cut *cuts, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += cuts[i].bytes;
+	return bytes;
+}
+
+static void make_index(struct job *j)
+{
+	const uint8_t *raw = j->raw;
+	uint8_t *to = j->index;
+
+	for (size_t i = 0; i < j->n; i++) {
+		if (!j->cuts[i].zero) {
+			chunks_index_make(bytes_of(raw, j->cuts[i].bytes), to);
+			to += chunk_index_blocks(&j->encoded[i].chunk) * CHUNK_INDEX_BYTES;
+		}
+		raw += j->cuts[i].bytes;
+	}
+}
+
 static void run(struct encoder *e, struct job *j)
 {
-	struct bytes raw = bytes_of(j->raw, j->raw_n);
-
-	j->out = (struct packed){ .index = j->index };
-	j->out.error = encoder_chunk(e, raw, j->room, &j->out.chunk, &j->out.stored, &j->out.why);
-	chunks_index_make(raw, j->index);
+	j->out = (struct packed){ .at = j->encoded, .n = j->n, .index = j->index };
+	j->out.error = encoder_group(e, bytes_of(j->raw, raw_bytes(j->cuts, j->n)), j->cuts, j->n, j->room, j->encoded,
+				     &j->out.why);
+	if (!j->out.error)
+		make_index(j);
 }
 
 /* The next waiting job, or NULL when it is time to stop. Called with the lock held. */
@@ -54,7 +80,7 @@ static void *worker(void *arg)
 	struct packer *p = arg;
 	struct encoder e = { 0 };
 	struct why w = { 0 };
-	int r = encoder_init(&e, p->level, &w);
+	int r = encoder_init(&e, p->level, p->group_bytes, &w);
 	struct job *j;
 
 	(void)pthread_mutex_lock(&p->lock);
@@ -73,7 +99,18 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static int start(struct packer *p, unsigned int threads, uint32_t chunk_bytes, struct why *w)
+static int make_buffers(struct job *j, uint32_t group_bytes, struct why *w)
+{
+	size_t blocks = group_bytes / CHUNK_BLOCK_BYTES;
+
+	j->raw = malloc(group_bytes);
+	j->room = malloc(encoder_room(group_bytes));
+	j->index = malloc(blocks * CHUNK_INDEX_BYTES);
+	j->encoded = calloc(blocks, sizeof(*j->encoded));
+	return j->raw && j->room && j->index && j->encoded ? 0 : fail(w, -ENOMEM, "out of memory");
+}
+
+static int start(struct packer *p, unsigned int threads, struct why *w)
 {
 	int r;
 
@@ -81,11 +118,9 @@ static int start(struct packer *p, unsigned int threads, uint32_t chunk_bytes, s
 	if (!p->jobs)
 		return fail(w, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < p->n_jobs; i++) {
-		p->jobs[i].raw = malloc(chunk_bytes);
-		p->jobs[i].room = malloc(encoder_room(chunk_bytes));
-		p->jobs[i].index = malloc(chunk_bytes / CHUNK_BLOCK_BYTES * CHUNK_INDEX_BYTES);
-		if (!p->jobs[i].raw || !p->jobs[i].room || !p->jobs[i].index)
-			return fail(w, -ENOMEM, "out of memory");
+		r = make_buffers(&p->jobs[i], p->group_bytes, w);
+		if (r)
+			return r;
 	}
 	for (; p->n_threads < threads; p->n_threads++) {
 		r = pthread_create(&p->threads[p->n_threads], NULL, worker, p);
@@ -95,11 +130,11 @@ static int start(struct packer *p, unsigned int threads, uint32_t chunk_bytes, s
 	return 0;
 }
 
-int packer_new(unsigned int threads, uint32_t chunk_bytes, int level, struct packer **ret, struct why *w)
+int packer_new(unsigned int threads, uint32_t group_bytes, int level, struct packer **ret, struct why *w)
 {
 	struct encoder probe = { 0 };
 	struct packer *p;
-	int r = encoder_init(&probe, level, w);
+	int r = encoder_init(&probe, level, CHUNK_ALIGN, w);
 
 	encoder_done(&probe);
 	if (r)
@@ -109,11 +144,12 @@ int packer_new(unsigned int threads, uint32_t chunk_bytes, int level, struct pac
 	if (!p)
 		return fail(w, -ENOMEM, "out of memory");
 	p->level = level;
+	p->group_bytes = group_bytes;
 	p->n_jobs = 2u * threads + 2;
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_cond_init(&p->work, NULL);
 	(void)pthread_cond_init(&p->done, NULL);
-	r = start(p, threads, chunk_bytes, w);
+	r = start(p, threads, w);
 	if (r) {
 		packer_free(p);
 		return r;
@@ -136,6 +172,7 @@ void packer_free(struct packer *p)
 		free(p->jobs[i].raw);
 		free(p->jobs[i].room);
 		free(p->jobs[i].index);
+		free(p->jobs[i].encoded);
 	}
 	(void)pthread_cond_destroy(&p->done);
 	(void)pthread_cond_destroy(&p->work);
@@ -155,12 +192,13 @@ uint8_t *packer_room(struct packer *p)
 	return p->jobs[p->put % p->n_jobs].raw;
 }
 
-void packer_put(struct packer *p, size_t n)
+void packer_put(struct packer *p, const struct cut *cuts, size_t n)
 {
 	struct job *j = &p->jobs[p->put % p->n_jobs];
 
 	(void)pthread_mutex_lock(&p->lock);
-	j->raw_n = n;
+	j->cuts = cuts;
+	j->n = n;
 	j->state = JOB_WAITING;
 	p->put++;
 	(void)pthread_cond_signal(&p->work);

@@ -8,7 +8,7 @@
 
 struct reader {
 	struct recipe recipe;
-	uint64_t chunk_bytes;
+	uint64_t chunk_bytes, group_bytes; /* group_bytes is 0: as a chunk */
 	bool has_kind[MANIFEST_PAYLOADS_MAX];
 	char folder[PATH_MAX]; /* of the configuration, for relative names */
 };
@@ -54,20 +54,30 @@ static int set_epoch(void *into, const char *sub, const char *value, struct why 
 	return parse_u64(value, UINT64_MAX, &((struct reader *)into)->recipe.manifest.epoch, w);
 }
 
-static int set_chunk_size(void *into, const char *sub, const char *value, struct why *w)
+static int parse_bytes(const char *value, uint64_t *ret, struct why *w)
 {
-	struct reader *r = into;
 	uint64_t n = 0;
 	int e = parse_size(value, &n, w);
 
-	(void)sub;
 	if (e)
 		return e;
 	if (n == 0 || n > CHUNK_BYTES_MAX || n % CHUNK_ALIGN)
 		return misuse(w, -EBADMSG, "'%s' is not a multiple of %u up to %u", value, CHUNK_ALIGN,
 			      CHUNK_BYTES_MAX);
-	r->chunk_bytes = n;
+	*ret = n;
 	return 0;
+}
+
+static int set_chunk_size(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return parse_bytes(value, &((struct reader *)into)->chunk_bytes, w);
+}
+
+static int set_group_size(void *into, const char *sub, const char *value, struct why *w)
+{
+	(void)sub;
+	return parse_bytes(value, &((struct reader *)into)->group_bytes, w);
 }
 
 static int set_level(void *into, const char *sub, const char *value, struct why *w)
@@ -169,6 +179,7 @@ static const struct ini_key keys[] = {
 	{ .section = "bundle", .key = "description", .set = set_description },
 	{ .section = "bundle", .key = "epoch", .set = set_epoch },
 	{ .section = "bundle", .key = "chunk-size", .set = set_chunk_size },
+	{ .section = "bundle", .key = "group-size", .set = set_group_size },
 	{ .section = "bundle", .key = "level", .set = set_level },
 	{ .section = "payload.*", .key = "kind", .set = set_kind },
 	{ .section = "payload.*", .key = "slot", .set = set_slot },
@@ -184,12 +195,16 @@ static int check(struct reader *r, struct why *w)
 		return misuse(w, -EBADMSG, "[bundle] lacks %s", m->compatible[0] ? "version" : "compatible");
 	if (m->n_payloads == 0)
 		return misuse(w, -EBADMSG, "no [payload.NAME]");
+	if (r->group_bytes == 0)
+		r->group_bytes = r->chunk_bytes;
+	if (r->group_bytes < r->chunk_bytes)
+		return misuse(w, -EBADMSG, "[bundle] group-size is less than chunk-size");
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		if (!r->has_kind[i] || !r->recipe.files[i])
 			return misuse(w, -EBADMSG, "[payload.%s] lacks %s", m->payloads[i].name,
 				      r->has_kind[i] ? "file" : "kind");
 		m->payloads[i].chunk_bytes = (uint32_t)r->chunk_bytes;
-		m->payloads[i].group_bytes = (uint32_t)r->chunk_bytes;
+		m->payloads[i].group_bytes = (uint32_t)r->group_bytes;
 	}
 	return 0;
 }

@@ -13,7 +13,8 @@
 #define RECIPE_LEVEL       9
 
 struct recipe {
-	/* compatible, version, description, epoch; of each payload: name, kind, slot, file_name, chunk_bytes */
+	/* compatible, version, description, epoch; of each payload: name, kind, slot, file_name, chunk_bytes,
+	 * group_bytes */
 	struct manifest manifest;
 	char *files[MANIFEST_PAYLOADS_MAX]; /* where each payload's bytes are; owned */
 	int level;                          /* of zstd */

@@ -374,6 +374,64 @@ static void same_input_gives_the_same_bytes_whatever_the_threads(void **state)
 	}
 }
 
+/* Text that is in every group, zeros in the middle of one, noise; a boot file for each slot that differ in their front. */
+static void make_groups(void)
+{
+	static uint8_t big[1u << 20];
+	uint32_t r = 7;
+
+	for (size_t i = 0; i < sizeof(big); i++) {
+		r = r * 1664525 + 1013904223;
+		big[i] = (uint8_t)(i % 65536 < 50000 ? "one text of many "[(i + i / 7000) % 17] : (char)(r >> 24));
+		if (i % 131072 >= 120000)
+			big[i] = big[i - 65536];
+	}
+	memset(big + 300000, 0, 120000);
+	put_file("root.img", big, sizeof(big) - 100);
+	put_file("a.efi", big, 300000);
+	big[5] ^= 1;
+	put_file("b.efi", big, 300000);
+}
+
+static void grouped_bundle_is_smaller_and_the_same_whatever_the_threads(void **state)
+{
+	static uint8_t raw[1u << 20];
+	char *first = NULL, *text = NULL;
+	size_t first_n = 0, n = 0;
+
+	(void)state;
+	make_groups();
+	for (unsigned int round = 0; round < 5; round++) {
+		struct bundle_written written;
+		struct why w = { 0 };
+		struct source src;
+
+		for (size_t i = 0; i < x.recipe.manifest.n_payloads; i++) {
+			x.recipe.manifest.payloads[i].chunk_bytes = 16384;
+			x.recipe.manifest.payloads[i].group_bytes = round == 0 ? 16384 : 131072;
+		}
+		assert_ok(build(scratch_path("groups.reup"), round, &written, &w), w);
+		assert_ok(file_read(AT_FDCWD, scratch_path("groups.reup"), 2 << 20, &text, &n, &w), w);
+		src = source_memory(bytes_of(text, n), "groups.reup");
+		assert_ok(read_all(&src, &x.trust, raw, &w), w);
+		if (round == 1)
+			assert_true(n < first_n - 10000);
+		if (round > 1) {
+			assert_int_equal(n, first_n);
+			assert_memory_equal(text, first, n);
+		}
+		/* Of the boot files only the first group differs. */
+		assert_in_range(written.equal_chunks, 20, 40);
+		free(first);
+		first = text;
+		first_n = n;
+	}
+	free(first);
+	for (size_t i = 0; i < x.recipe.manifest.n_payloads; i++)
+		x.recipe.manifest.payloads[i].chunk_bytes = x.recipe.manifest.payloads[i].group_bytes = 4096;
+	make_inputs();
+}
+
 static int stop_at_once(void *arg, uint64_t done, uint64_t total)
 {
 	(void)arg;
@@ -445,6 +503,9 @@ static void recipes_with_mistakes_are_refused(void **state)
 		{ "[bundle]\ncompatible=c\nversion=1.0.0\n[payload.r]\nkind=image\n", "[payload.r] lacks file" },
 		{ "[bundle]\nchunk-size=5000\n", "not a multiple of 4096" },
 		{ "[bundle]\nchunk-size=8M\n", "not a multiple of 4096 up to 4194304" },
+		{ "[bundle]\ngroup-size=4097\n", "not a multiple of 4096" },
+		{ "[bundle]\ncompatible=c\nversion=1.0.0\nchunk-size=64K\ngroup-size=32K\n[payload.r]\nkind=image\nfile=x\n",
+		  "group-size is less than chunk-size" },
 		{ "[bundle]\nlevel=0\n", "not between 1 and 22" },
 		{ "[bundle]\nlevel=23\n", "over the limit of 22" },
 		{ "[bundle]\nlevle=3\n", "unknown key 'levle'" },
@@ -554,6 +615,7 @@ int main(void)
 		cmocka_unit_test(bundle_is_read_in_one_direction),
 		cmocka_unit_test(sources_give_the_same_bytes),
 		cmocka_unit_test(same_input_gives_the_same_bytes_whatever_the_threads),
+		cmocka_unit_test(grouped_bundle_is_smaller_and_the_same_whatever_the_threads),
 		cmocka_unit_test(interrupted_work_leaves_no_file_and_the_old_one_whole),
 		cmocka_unit_test(inputs_that_cannot_be_packed_are_named),
 		cmocka_unit_test(recipes_with_mistakes_are_refused),

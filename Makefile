@@ -137,6 +137,8 @@ install: progs
 		install -D -m755 scripts/initramfs-tools/$$f $(DESTDIR)$(PREFIX)/share/initramfs-tools/$$f || exit 1; done
 	for f in $(wildcard scripts/config/*.conf); do \
 		install -D -m644 $$f $(DESTDIR)$(PREFIX)/lib/tandem/$$(basename $$f) || exit 1; done
+	for f in $(wildcard scripts/host/*); do \
+		install -D -m644 $$f $(DESTDIR)$(PREFIX)/lib/tandem/host/$$(basename $$f) || exit 1; done
 	$(if $(wildcard scripts/systemd/*),install -m644 $(wildcard scripts/systemd/*) $(DESTDIR)$(PREFIX)/lib/systemd/system/)
 
 clean:

@@ -16,5 +16,6 @@ int cmd_slots(int argc, char **argv);
 int cmd_commit(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_verify_slot(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 
 #endif

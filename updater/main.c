@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
 	{ "commit", "", "commit the slot that runs on trial", cmd_commit },
 	{ "rollback", "[--below-floor] [--reboot]", "end the trial, or go back to the other slot", cmd_rollback },
 	{ "verify-slot", "(a|b|--all) [--bundle FILE]", "compare a slot with its signed hashes", cmd_verify_slot },
+	{ "setup", "[BUNDLE] [--dry-run] | --remove", "make an ordinary server the home of a product", cmd_setup },
 };
 
 static const struct program program = {

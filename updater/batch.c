@@ -1,30 +1,44 @@
 #include "updater/batch.h"
 
-#define BATCH_BYTES    (2u << 20)
-#define CHECK_BYTES    CHUNK_BYTES_MAX /* four chunks of the default size: as many as are hashed side by side */
-#define BATCHES_MIN    3u              /* one being read, one decoded, one written */
-#define BATCHES_BESIDE 3u              /* more than workers */
-#define BLANK_BYTES    (128u << 10)    /* shorter runs of zeros are written along with their neighbours */
+#define BATCH_BYTES    (2u << 20) /* of groups that are shorter */
+#define CHECK_BYTES    (512u << 10)
+#define BATCHES_MIN    3u          /* one being read, one decoded, one written */
+#define BATCHES_BESIDE 3u          /* more than workers */
+#define BATCHES_AHEAD  1u          /* at least so many more than workers */
+#define BLANK_BYTES    (64u << 10) /* shorter runs of zeros are written along with their neighbours */
 
 static size_t memory_for(const struct pipeline_size *s, size_t batches)
 {
-	return 2 * batches * s->batch_bytes + s->workers * s->check_bytes;
+	return batches * s->batch_bytes + s->stored_bytes + s->workers * s->check_bytes;
 }
 
-struct pipeline_size pipeline_size(unsigned int workers, uint32_t chunk_bytes)
+static size_t batches_least(unsigned int workers)
 {
-	struct pipeline_size s = { .workers = workers, .batch_bytes = BATCH_BYTES, .check_bytes = CHECK_BYTES };
+	return workers + BATCHES_AHEAD < BATCHES_MIN ? BATCHES_MIN : workers + BATCHES_AHEAD;
+}
 
+/* Whole groups: one that is large, or several. */
+static size_t batch_bytes_for(uint32_t group_bytes)
+{
+	return group_bytes >= BATCH_BYTES ? group_bytes : BATCH_BYTES / group_bytes * group_bytes;
+}
+
+struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors, uint32_t group_bytes)
+{
+	size_t most = workers ? PIPELINE_BYTES_MAX : PIPELINE_BYTES_USUAL;
+	struct pipeline_size s = { .workers = workers ? workers : processors,
+				   .batch_bytes = batch_bytes_for(group_bytes),
+				   .check_bytes = CHECK_BYTES };
+
+	s.stored_bytes = s.batch_bytes + s.batch_bytes / 4; /* the longest batch's, or those of several usual ones */
 	if (s.workers < 1)
 		s.workers = 1;
 	if (s.workers > PIPELINE_WORKERS_MAX)
 		s.workers = PIPELINE_WORKERS_MAX;
-	if (s.batch_bytes < chunk_bytes)
-		s.batch_bytes = chunk_bytes;
-	while (s.workers > 1 && memory_for(&s, BATCHES_MIN) > PIPELINE_BYTES_MAX)
+	while (s.workers > 1 && memory_for(&s, batches_least(s.workers)) > most)
 		s.workers--;
-	s.batches = BATCHES_MIN;
-	while (s.batches < s.workers + BATCHES_BESIDE && memory_for(&s, s.batches + 1) <= PIPELINE_BYTES_MAX)
+	s.batches = batches_least(s.workers);
+	while (s.batches < s.workers + BATCHES_BESIDE && memory_for(&s, s.batches + 1) <= most)
 		s.batches++;
 	s.memory_bytes = memory_for(&s, s.batches);
 	return s;
@@ -35,6 +49,11 @@ uint64_t piece_room(const struct piece *p)
 	return (p->chunk.raw_bytes + (uint64_t)BLK_ALIGN - 1) / BLK_ALIGN * BLK_ALIGN;
 }
 
+uint8_t *piece_raw(const struct batch *b, const struct piece *p)
+{
+	return b->raw + (p->chunk.raw_offset - b->begin);
+}
+
 struct span piece_span(const struct piece *p)
 {
 	return (struct span){ .at = p->chunk.raw_offset,
@@ -43,19 +62,25 @@ struct span piece_span(const struct piece *p)
 			      .hash = p->chunk.raw_hash };
 }
 
-bool batch_fits(const struct batch *b, const struct chunk *c, size_t batch_bytes)
+size_t batch_pieces_max(size_t batch_bytes)
 {
-	if (b->n == 0)
-		return true;
-	return b->n < BATCH_PIECES_MAX && c->raw_offset + c->raw_bytes - b->begin <= batch_bytes;
+	return (batch_bytes + CHUNK_ALIGN - 1) / CHUNK_ALIGN;
 }
 
-void batch_add(struct batch *b, const struct chunk *c)
+void batch_begin(struct batch *b, uint64_t at)
 {
-	if (b->n == 0)
-		b->begin = c->raw_offset;
+	b->n = 0;
+	b->begin = b->end = at;
+	b->stored_bytes = 0;
+}
+
+struct piece *batch_add(struct batch *b, const struct chunk *c, uint64_t number)
+{
+	struct piece *p = &b->at[b->n++];
+
+	*p = (struct piece){ .chunk = *c, .number = number, .want = true };
 	b->end = c->raw_offset + c->raw_bytes;
-	b->at[b->n++] = (struct piece){ .chunk = *c, .want = true };
+	return p;
 }
 
 void batch_close(struct batch *b)
@@ -75,12 +100,43 @@ void batch_close(struct batch *b)
 	}
 }
 
+bool piece_is_fetched(const struct piece *p)
+{
+	return p->fate == FATE_FETCH && p->chunk.stored_bytes > 0;
+}
+
+bool piece_is_plain(const struct piece *p)
+{
+	return p->chunk.encoding == CHUNK_RAW && p->chunk.stored_bytes == p->chunk.raw_bytes;
+}
+
+bool piece_in_memory(const struct piece *p)
+{
+	return p->need || (p->want && !p->blank);
+}
+
+bool batch_mark_needs(struct batch *b)
+{
+	uint64_t from = UINT64_MAX; /* lowest byte that something behind needs */
+	bool missing = false;
+
+	for (size_t i = b->n; i-- > 0;) {
+		struct piece *p = &b->at[i];
+
+		p->need = p->chunk.raw_offset + p->chunk.raw_bytes > from;
+		missing = missing || (p->need && p->fate == FATE_HAVE && !p->there);
+		if (piece_is_fetched(p) && p->chunk.prefix_bytes && p->chunk.raw_offset - p->chunk.prefix_bytes < from)
+			from = p->chunk.raw_offset - p->chunk.prefix_bytes;
+	}
+	return missing;
+}
+
 void batch_lay_out(struct batch *b)
 {
 	b->stored_bytes = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		b->at[i].stored_at = b->stored_bytes;
-		if (b->at[i].want)
+		if (piece_is_fetched(&b->at[i]) && !piece_is_plain(&b->at[i]))
 			b->stored_bytes += b->at[i].chunk.stored_bytes;
 	}
 }

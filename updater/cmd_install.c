@@ -44,10 +44,10 @@ struct session {
 
 static int read_workers(const char *value, unsigned int *ret, struct why *w)
 {
-	uint64_t n = pipeline_processors();
+	uint64_t n = 0;
 	int r = value ? parse_u64(value, PIPELINE_WORKERS_MAX, &n, w) : 0;
 
-	if (!r && n == 0)
+	if (!r && value && n == 0)
 		r = fail(w, -EINVAL, "at least one is needed");
 	if (r) {
 		w->exit = EXIT_USAGE;
@@ -100,7 +100,7 @@ static void say_begin(const struct session *s, const struct options *o)
 
 	if (o->style == PROGRESS_JSON || o->json || !s->preflight.image)
 		return;
-	size = pipeline_size(o->install.workers, s->preflight.image->chunk_bytes);
+	size = pipeline_size(o->install.workers, pipeline_processors(), s->preflight.image->group_bytes);
 	(void)printf("slot %s: version %s, %s; %u worker%s, %s of buffers\n", slot_name(s->preflight.plan.target),
 		     s->bundle.manifest.version, install_action_name(s->preflight.plan.action), size.workers,
 		     size.workers == 1 ? "" : "s", format_size(size.memory_bytes, memory));
@@ -192,6 +192,12 @@ int cmd_install(int argc, char **argv)
 		{ .name = "force-same",
 		  .help = "install the image that runs already into the other slot",
 		  .flag = &o.install.force_same },
+		{ .name = "no-base",
+		  .help = "copy nothing from the running slot: all of the image comes from the bundle",
+		  .flag = &o.install.no_base },
+		{ .name = "no-read-back",
+		  .help = "do not read again what was written, to compare it with its hash",
+		  .flag = &o.install.no_read_back },
 		{ .name = "workers", .arg = "N", .help = "threads that check and decode; 1 to 8", .value = &o.workers },
 		NET_OPTIONS(o.net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &o.progress },

@@ -41,6 +41,24 @@ static int open_slot(void *arg, enum slot s, struct blk **ret, struct why *w)
 	return r;
 }
 
+/* It is mounted, or should be; that is no hindrance to reading. */
+static int open_base(void *arg, struct blk **ret, struct why *w)
+{
+	struct appliance *a = arg;
+	const char *device;
+	int r;
+
+	if (a->m.running.slot == SLOT_NONE)
+		return fail(w, -ENODATA, "which slot runs is not known");
+	device = a->m.disk.root[a->m.running.slot].device;
+	if (!device[0])
+		return fail(w, -ENODATA, "slot %s has no partition", slot_name(a->m.running.slot));
+	r = blk_open(device, BLK_READ, &a->base, w);
+	if (!r)
+		*ret = &a->base;
+	return r;
+}
+
 static int open_esp(void *arg, struct why *w)
 {
 	return machine_esp(&((struct appliance *)arg)->m, w);
@@ -68,6 +86,7 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 		.sector_bytes = a->m.disk.disk.sector_bytes,
 		.slot_offset = { a->m.disk.root[SLOT_A].start_bytes, a->m.disk.root[SLOT_B].start_bytes },
 		.open_slot = open_slot,
+		.open_base = open_base,
 		.open_esp = open_esp,
 		.arg = a,
 	};
@@ -87,6 +106,8 @@ int appliance_close(struct appliance *a, int r, struct why *w)
 		return r;
 	if (a->slot.ops && blk_close(&a->slot, r ? NULL : w) && !r)
 		r = -EIO;
+	if (a->base.ops)
+		IGNORE(blk_close(&a->base, NULL)); /* it was only read */
 	if (machine_close(&a->m, r ? NULL : w) && !r)
 		r = -EIO;
 	free(a);

@@ -11,6 +11,7 @@ struct appliance {
 	struct machine m;
 	struct install_parts parts; /* point into m */
 	struct blk slot;            /* the target, once it was opened */
+	struct blk base;            /* the running slot, likewise, for reading */
 	struct trust trust;         /* of system.conf, [trust]; see appliance_trust() */
 };
 

@@ -58,7 +58,8 @@ static int unpack(struct decoder *d, const struct chunk *c, struct bytes stored,
 		memset(raw, 0, c->raw_bytes);
 		return 0;
 	case CHUNK_RAW:
-		memcpy(raw, stored.p, stored.n);
+		if (raw != stored.p)
+			memcpy(raw, stored.p, stored.n);
 		return 0;
 	case CHUNK_ZSTD:
 		return unpack_zstd(d, c, stored, raw, w);

@@ -3,7 +3,7 @@
 #include <sodium/randombytes.h>
 
 #include "updater/bundle_walk.h"
-#include "updater/slothead.h"
+#include "updater/install_base.h"
 
 struct install {
 	const struct install_parts *parts;
@@ -15,6 +15,7 @@ struct install {
 	/* The bundle with its head on the state partition, once that is there. */
 	struct source head, joined;
 	struct bundle kept;
+	bool begun; /* something of the image may be on the target */
 	uint8_t action_id[16];
 };
 
@@ -38,7 +39,7 @@ static void image_step(void *arg, const struct pipeline_stats *s)
 
 	i->now.image = *s;
 	i->now.durable_bytes = s->durable_bytes;
-	step(i, INSTALL_IMAGE);
+	step(i, s->planning ? INSTALL_PLAN : INSTALL_IMAGE);
 }
 
 /* A continued or staged update keeps the name that its beginning gave it. */
@@ -70,12 +71,24 @@ static int prepare(struct install *i, struct why *w)
 	return 0;
 }
 
-static int write_image(struct install *i, struct why *w)
+/* Whether something of this image is on the target, as far as the record knows. To be asked before it is written. */
+static bool is_begun(const struct install *i)
+{
+	const struct slot_info *target = &i->parts->boot->rec.slots[i->p->plan.target];
+
+	return i->p->plan.action == INSTALL_CONTINUE || hash_equal(&target->image_id, &i->b->id);
+}
+
+static int run_pipeline(struct install *i, const struct install_base *base, struct why *w)
 {
 	const struct pipeline_job job = {
 		.bundle = i->b,
 		.payload = i->p->image,
 		.to = i->p->slot,
+		.base = base->blk,
+		.map = base->blk ? &base->map : NULL,
+		.thorough = i->begun || source_pays(i->b->src), /* looking costs less than fetching */
+		.no_read_back = i->o->no_read_back,
 		.workers = i->o->workers,
 		.disk_offset = i->parts->slot_offset[i->p->plan.target],
 		.sector_bytes = i->parts->sector_bytes,
@@ -87,6 +100,17 @@ static int write_image(struct install *i, struct why *w)
 
 	i->now.durable_bytes = i->now.image.durable_bytes;
 	return r;
+}
+
+static int write_image(struct install *i, struct why *w)
+{
+	CLEANUP(install_base_close) struct install_base base = { 0 };
+	int r = 0;
+
+	step(i, INSTALL_PLAN);
+	if (!i->o->no_base)
+		r = install_base_open(i->parts, source_pays(i->b->src), cancelled, i, &base, w);
+	return r ? r : run_pipeline(i, &base, w);
 }
 
 /* A boot file on its way to the ESP. */
@@ -145,6 +169,7 @@ static int write_slot(struct install *i, struct why *w)
 
 	i->now.total_bytes = i->p->image->size_bytes + (i->p->boot_file ? i->p->boot_file->size_bytes : 0);
 	step(i, INSTALL_PREPARE);
+	i->begun = is_begun(i);
 	r = prepare(i, w);
 	r = r ? r : write_image(i, w);
 	if (!r && i->p->boot_file)
@@ -190,7 +215,7 @@ int install_run(const struct install_parts *parts, const struct bundle *b, const
 
 const char *install_phase_name(enum install_phase p)
 {
-	static const char *const words[] = { "prepare", "image", "boot-file", "arming", "armed" };
+	static const char *const words[] = { "prepare", "plan", "image", "boot-file", "arming", "armed" };
 
 	return words[p];
 }

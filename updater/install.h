@@ -12,6 +12,7 @@
 
 enum install_phase {
 	INSTALL_PREPARE, /* record and head */
+	INSTALL_PLAN,    /* what of the image is on the machine already */
 	INSTALL_IMAGE,
 	INSTALL_BOOT_FILE,
 	INSTALL_ARMING,
@@ -42,7 +43,7 @@ MUST_USE int install_run(const struct install_parts *parts, const struct bundle 
 			 struct preflight *p, const struct install_watch *watch, struct install_progress *ret,
 			 struct why *w);
 
-/** "prepare", "image", "boot-file", "arming", "armed". */
+/** "prepare", "plan", "image", "boot-file", "arming", "armed". */
 const char *install_phase_name(enum install_phase p);
 
 #endif

@@ -21,8 +21,10 @@ static void json_bytes(struct json *j, const struct install_progress *now)
 	json_u64(j, "skipped_bytes", now->image.skipped_bytes);
 	json_u64(j, "written_bytes", now->image.written_bytes);
 	json_u64(j, "zeroed_bytes", now->image.zeroed_bytes);
+	json_u64(j, "copied_bytes", now->image.copied_bytes);
 	json_u64(j, "fetched_bytes", now->image.fetched_bytes);
 	json_u64(j, "checked_bytes", now->image.checked_bytes);
+	json_u64(j, "memory_bytes", now->image.memory_bytes);
 }
 
 static void show_line(const struct install_show *s, const struct install_progress *now)
@@ -118,13 +120,15 @@ void install_show_checks(const struct preflight *p, FILE *to, bool failed_only)
 static void text_written(const struct install_outcome *o)
 {
 	const struct pipeline_stats *s = &o->progress->image;
-	char written[16], zeroed[16], skipped[16], fetched[16];
+	char written[16], zeroed[16], skipped[16], copied[16], fetched[16];
 
-	(void)printf("slot %s: %s written, %s zeroed, %s there already; %s read from the bundle; %" PRIu64 ".%" PRIu64
-		     " s\n",
-		     slot_name(o->preflight->plan.target), format_size(s->written_bytes, written),
-		     format_size(s->zeroed_bytes, zeroed), format_size(s->skipped_bytes, skipped),
-		     format_size(s->fetched_bytes, fetched), o->elapsed_ms / 1000, o->elapsed_ms % 1000 / 100);
+	(void)printf(
+		"slot %s: %s written, %s zeroed, %s there already; %s from the running slot, %s read from the bundle; "
+		"%" PRIu64 ".%" PRIu64 " s\n",
+		slot_name(o->preflight->plan.target), format_size(s->written_bytes, written),
+		format_size(s->zeroed_bytes, zeroed), format_size(s->skipped_bytes, skipped),
+		format_size(s->copied_bytes, copied), format_size(s->fetched_bytes, fetched), o->elapsed_ms / 1000,
+		o->elapsed_ms % 1000 / 100);
 }
 
 void install_show_text(const struct install_outcome *o)

@@ -38,17 +38,50 @@ static void compare(struct span *s, size_t n, const uint8_t *buf)
 			s[i].same = hash_equal(&got[--hashed], &s[i].hash);
 }
 
-int medium_check(struct blk *b, struct span *spans, size_t n, uint8_t *buf, size_t room, struct why *w)
+/* A span that is longer than the room: part by part. */
+static int check_long(struct blk *b, struct span *s, uint8_t *buf, size_t room, struct why *w)
 {
-	for (size_t i = 0, k; i < n; i += k) {
-		struct span *s = spans + i;
-		int r;
+	struct hasher h;
+	struct hash got;
+	bool same = true;
 
-		k = run_length(s, n - i, room);
-		r = blk_read(b, buf, rounded(s[k - 1].at + s[k - 1].bytes - s->at), s->at, w);
+	hasher_init(&h);
+	for (uint64_t at = 0; same && at < s->bytes; at += room) {
+		size_t n = s->bytes - at < room ? (size_t)(s->bytes - at) : room;
+		int r = blk_read(b, buf, rounded(n), s->at + at, w);
+
 		if (r)
 			return r;
-		compare(s, k, buf);
+		if (s->zero)
+			same = bytes_all_zero(bytes_of(buf, n));
+		else
+			hasher_add(&h, bytes_of(buf, n));
 	}
+	got = hasher_end(&h);
+	s->same = s->zero ? same : hash_equal(&got, &s->hash);
 	return 0;
+}
+
+static int check_run(struct blk *b, struct span *s, size_t n, uint8_t *buf, size_t room, struct why *w)
+{
+	size_t bytes = rounded(s[n - 1].at + s[n - 1].bytes - s->at);
+	int r;
+
+	if (bytes > room)
+		return check_long(b, s, buf, room, w);
+	r = blk_read(b, buf, bytes, s->at, w);
+	if (!r)
+		compare(s, n, buf);
+	return r;
+}
+
+int medium_check(struct blk *b, struct span *spans, size_t n, uint8_t *buf, size_t room, struct why *w)
+{
+	int r = 0;
+
+	for (size_t i = 0, k; i < n && !r; i += k) {
+		k = run_length(spans + i, n - i, room);
+		r = check_run(b, spans + i, k, buf, room, w);
+	}
+	return r;
 }

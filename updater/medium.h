@@ -21,7 +21,7 @@ struct span {
 /**
  * Set `same` of each span. Neighbours are read together.
  * @spans  ascending; only the last one may be no multiple of BLK_ALIGN long
- * @buf    from blk_alloc(); `room` is a multiple of BLK_ALIGN and at least the longest span rounded up to it
+ * @buf    from blk_alloc(); `room` is a multiple of BLK_ALIGN; a span that is longer is read part by part
  * Returns 0; the device's error.
  */
 MUST_USE int medium_check(struct blk *b, struct span *spans, size_t n, uint8_t *buf, size_t room, struct why *w);

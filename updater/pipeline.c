@@ -27,11 +27,16 @@ static void pipeline_free(struct pipeline *p)
 {
 	for (size_t i = 0; p->ring && i < p->size.batches; i++) {
 		free(p->ring[i].b.raw);
-		free(p->ring[i].b.stored);
+		free(p->ring[i].b.at);
+		free(p->ring[i].b.blocks);
 	}
 	free(p->ring);
+	free(p->stored);
+	free(p->index);
 	free(p->log.at);
-	chunks_done(&p->table);
+	fetchplan_done(&p->plan);
+	chunks_done(&p->next.table);
+	chunks_done(&p->ahead.table);
 	(void)pthread_mutex_destroy(&p->lock);
 	(void)pthread_cond_destroy(&p->changed);
 	(void)pthread_cond_destroy(&p->ended);
@@ -50,20 +55,48 @@ static void init_locks(struct pipeline *p)
 	(void)pthread_condattr_destroy(&a);
 }
 
-/* With check_only nothing is decoded or written: the batches need no memory. */
-static int make_buffers(struct pipeline *p, struct why *w)
+static int out_of_memory(struct why *w)
 {
+	return fail(w, -ENOMEM, "out of memory");
+}
+
+/* What every pass needs: lists, no buffers. What is not touched takes no memory. */
+static int make_ring(struct pipeline *p, struct why *w)
+{
+	size_t pieces = batch_pieces_max(p->size.batch_bytes);
+
 	p->ring = calloc(p->size.batches, sizeof(*p->ring));
-	p->log.at = calloc(p->job->check_only ? 1 : LOG_SPANS, sizeof(*p->log.at));
-	if (!p->ring || !p->log.at)
-		return fail(w, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < p->size.batches && !p->job->check_only; i++) {
-		p->ring[i].b.raw = blk_alloc(p->size.batch_bytes);
-		p->ring[i].b.stored = malloc(p->size.batch_bytes);
-		if (!p->ring[i].b.raw || !p->ring[i].b.stored)
-			return fail(w, -ENOMEM, "out of memory");
+	p->index = malloc(pieces * CHUNK_INDEX_BYTES);
+	if (!p->ring || !p->index)
+		return out_of_memory(w);
+	for (size_t i = 0; i < p->size.batches; i++) {
+		p->ring[i].b.at = calloc(pieces, sizeof(*p->ring[i].b.at));
+		p->ring[i].b.blocks = calloc(pieces, sizeof(*p->ring[i].b.blocks));
+		if (!p->ring[i].b.at || !p->ring[i].b.blocks)
+			return out_of_memory(w);
 	}
 	return 0;
+}
+
+static int make_buffers(struct pipeline *p, struct why *w)
+{
+	p->log.at = calloc(LOG_SPANS, sizeof(*p->log.at));
+	p->stored = malloc(p->size.stored_bytes);
+	p->room = (struct byte_ring){ .size = p->size.stored_bytes };
+	p->stats.memory_bytes = p->size.memory_bytes;
+	if (!p->log.at || !p->stored)
+		return out_of_memory(w);
+	for (size_t i = 0; i < p->size.batches; i++) {
+		p->ring[i].b.raw = blk_alloc(p->size.batch_bytes);
+		if (!p->ring[i].b.raw)
+			return out_of_memory(w);
+	}
+	return 0;
+}
+
+static int open_table(const struct pipeline_job *job, struct chunks *ret, struct why *w)
+{
+	return bundle_chunks(job->bundle, job->payload, ret, w);
 }
 
 static int pipeline_new(const struct pipeline_job *job, struct pipeline **ret, struct why *w)
@@ -77,14 +110,14 @@ static int pipeline_new(const struct pipeline_job *job, struct pipeline **ret, s
 			    job->to->size_bytes);
 	p = calloc(1, sizeof(*p));
 	if (!p)
-		return fail(w, -ENOMEM, "out of memory");
+		return out_of_memory(w);
 	p->job = job;
-	p->size = pipeline_size(job->workers, job->payload->chunk_bytes);
+	p->size = pipeline_size(job->workers, pipeline_processors(), job->payload->group_bytes);
 	p->writer.to = job->to;
 	p->stats.total_bytes = size;
 	init_locks(p);
-	r = bundle_chunks(job->bundle, job->payload, &p->table, w);
-	r = r ? r : make_buffers(p, w);
+	r = open_table(job, &p->next.table, w);
+	r = r ? r : make_ring(p, w);
 	if (r) {
 		pipeline_free(p);
 		return r;
@@ -168,87 +201,37 @@ static void watch(struct pipeline *p)
 	}
 }
 
-/* What went wrong in reading back: look again, with the bytes that should be there. Runs alone. */
-
-static int find_chunk(struct pipeline *p, uint64_t raw_offset, struct chunk *ret, struct why *w)
-{
-	for (uint64_t i = 0; i < p->job->payload->chunks; i++) {
-		int r = chunks_get(&p->table, i, ret, w);
-
-		if (r || raw_offset - ret->raw_offset < ret->raw_bytes)
-			return r;
-	}
-	return fail(w, -ENODATA, "no chunk has byte %" PRIu64, raw_offset);
-}
-
-static int read_both(struct pipeline *p, uint8_t *want, uint8_t *have, struct why *w)
-{
-	struct decoder d = { 0 };
-	struct chunk c = { 0 };
-	int r = decoder_init(&d, w);
-
-	r = r ? r : find_chunk(p, p->differs.at, &c, w);
-	if (c.encoding == CHUNK_ZERO) { /* a piece of it */
-		c.raw_offset = p->differs.at;
-		c.raw_bytes = p->differs.bytes;
-	}
-	r = r ? r : bundle_read_stored(p->job->bundle, &c, p->ring[1].b.stored, w);
-	r = r ? r : decoder_chunk(&d, &c, bytes_of(p->ring[1].b.stored, c.stored_bytes), want, w);
-	r = r ? r
-	      : blk_read(p->job->to, have, ((size_t)c.raw_bytes + BLK_ALIGN - 1) / BLK_ALIGN * BLK_ALIGN, c.raw_offset,
-			 w);
-	decoder_done(&d);
-	return r;
-}
-
-/* Say which sector of the disk it is. */
-static void locate(struct pipeline *p, struct why *w)
-{
-	uint32_t sector = p->job->sector_bytes ? p->job->sector_bytes : 512;
-	uint8_t *want = p->ring[0].b.raw, *have = p->ring[1].b.raw;
-	uint64_t at = p->differs.at, n = 0;
-
-	if (read_both(p, want, have, NULL) == 0) {
-		while (n < p->differs.bytes && want[n] == have[n])
-			n++;
-		at += n < p->differs.bytes ? n : 0;
-	}
-	*w = (struct why){ 0 };
-	(void)fail(w, -EIO,
-		   "%s: reads back different from what was written: first at LBA %" PRIu64 " (byte %" PRIu64
-		   " of the slot)%s",
-		   p->job->to->name, (p->job->disk_offset + at) / sector, at,
-		   n == p->differs.bytes ? ", and right when read once more" : "");
-	(void)why_next(w, -EIO,
-		       "the medium is failing: its health should be looked at before anything else is written");
-}
-
 static int result(struct pipeline *p, struct why *w)
 {
 	if (p->stop) {
 		if (p->differs.bytes)
-			locate(p, &p->why);
+			pipeline_locate(p, &p->why);
 		if (w && !w->code)
 			*w = p->why;
 		return p->error;
 	}
-	if (p->rest.raw_bytes > 0 || p->next_chunk < p->job->payload->chunks || p->written < p->built ||
-	    p->log.taken < p->log.put)
+	if (p->next.raw < p->job->payload->size_bytes || p->written < p->built || p->log.taken < p->log.put)
 		return fail(w, -ECANCELED, "interrupted");
 	return 0;
 }
 
-int pipeline_run(const struct pipeline_job *job, struct pipeline_stats *ret, struct why *w)
+static void begin(struct pipeline *p, enum pass pass)
+{
+	p->pass = pass;
+	p->next.chunk = p->next.raw = 0;
+	p->built = p->fetched = p->written = 0;
+	p->fed = p->done = false;
+	p->stats.planning = pass == PASS_PLAN;
+	for (size_t i = 0; i < p->size.batches; i++)
+		p->ring[i].state = BATCH_FREE;
+}
+
+static int run_pass(struct pipeline *p, enum pass pass, struct why *w)
 {
 	struct stage stages[2 + PIPELINE_WORKERS_MAX];
-	struct pipeline *p = NULL;
-	size_t n, started;
-	int r = pipeline_new(job, &p, w);
+	size_t n = 2 + p->size.workers, started;
 
-	*ret = (struct pipeline_stats){ 0 };
-	if (r || !p)
-		return r;
-	n = 2 + p->size.workers;
+	begin(p, pass);
 	for (size_t i = 0; i < n; i++)
 		stages[i] = (struct stage){ .p = p,
 					    .run = i == 0   ? pipeline_feed
@@ -258,8 +241,30 @@ int pipeline_run(const struct pipeline_job *job, struct pipeline_stats *ret, str
 	watch(p);
 	for (size_t i = 0; i < started; i++)
 		(void)pthread_join(stages[i].thread, NULL);
+	return result(p, w);
+}
+
+static int plan_and_write(struct pipeline *p, struct why *w)
+{
+	int r = fetchplan_init(&p->plan, p->job->payload->chunks, w);
+
+	r = r ? r : run_pass(p, PASS_PLAN, w);
+	r = r ? r : make_buffers(p, w);
+	if (!r && source_pays(p->job->bundle->src))
+		r = open_table(p->job, &p->ahead.table, w);
+	return r ? r : run_pass(p, PASS_WRITE, w);
+}
+
+int pipeline_run(const struct pipeline_job *job, struct pipeline_stats *ret, struct why *w)
+{
+	struct pipeline *p = NULL;
+	int r = pipeline_new(job, &p, w);
+
+	*ret = (struct pipeline_stats){ 0 };
+	if (r || !p)
+		return r;
+	r = job->check_only ? run_pass(p, PASS_CHECK, w) : plan_and_write(p, w);
 	*ret = p->stats;
-	r = result(p, w);
 	pipeline_free(p);
 	return r;
 }

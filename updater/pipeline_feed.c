@@ -3,120 +3,101 @@
  */
 #include "updater/pipeline_inside.h"
 
-/* The next chunk of the table in `rest`, unless there is one. */
-static int load_next(struct pipeline *p, struct why *w)
-{
-	int r;
+/* Stored bytes that lie side by side, in the bundle and in memory. */
+struct run {
+	uint64_t from;
+	uint8_t *to;
+	size_t n;
+};
 
-	if (p->rest.raw_bytes > 0)
-		return 0;
-	r = chunks_get(&p->table, p->next_chunk, &p->rest, w);
-	if (!r && p->rest.prefix_bytes > 0)
-		r = fail(w, -EOPNOTSUPP, "chunk at raw offset %llu: groups of chunks are not known here",
-			 (unsigned long long)p->rest.raw_offset);
-	p->next_chunk += !r;
-	return r;
-}
-
-/* As much of `rest` as a piece holds: all of it, but for a long run of zeros. */
-static struct chunk next_piece(const struct pipeline *p)
-{
-	struct chunk c = p->rest;
-	uint32_t max = p->job->payload->chunk_bytes;
-
-	if (c.raw_bytes > max)
-		c.raw_bytes = max;
-	return c;
-}
-
-static bool more_chunks(const struct pipeline *p)
-{
-	return p->rest.raw_bytes > 0 || p->next_chunk < p->job->payload->chunks;
-}
-
-/* The next chunks of the table, as many as fit. */
-static int build(struct pipeline *p, struct batch *b, struct why *w)
-{
-	int r = 0;
-
-	b->n = 0;
-	while (more_chunks(p)) {
-		struct chunk c;
-
-		r = load_next(p, w);
-		c = next_piece(p);
-		if (r || !batch_fits(b, &c, p->size.batch_bytes))
-			break;
-		batch_add(b, &c);
-		p->rest.raw_offset += c.raw_bytes;
-		p->rest.raw_bytes -= c.raw_bytes;
-	}
-	batch_close(b);
-	return r;
-}
-
-/* Decide which pieces are compared with the slot first. With the lock held. Returns whether there are any. */
-static bool choose_looks(struct pipeline *p, struct batch *b)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < b->n; i++) {
-		struct piece *piece = &b->at[i];
-
-		piece->look = p->job->check_only || look_ask(&p->look[piece->chunk.encoding == CHUNK_ZERO]);
-		any = any || piece->look;
-	}
-	return any;
-}
-
-/* Read the stored bytes of the wanted pieces; what is side by side in the bundle with one read. */
-static int fetch(struct pipeline *p, struct batch *b, struct why *w)
+static int read_run(struct pipeline *p, const struct run *k, struct why *w)
 {
 	const struct bundle *bundle = p->job->bundle;
-	size_t to = 0, n = 0;
-	uint64_t from = 0;
-	int r = 0;
 
-	batch_lay_out(b);
-	for (size_t i = 0; i < b->n && !r; i++) {
-		const struct piece *piece = &b->at[i];
-
-		if (!piece->want || piece->chunk.stored_bytes == 0)
-			continue;
-		if (piece->chunk.stored_offset != from + n) {
-			r = source_read(bundle->src, b->stored + to, n, bundle->header.payload_offset + from, w);
-			to = piece->stored_at;
-			from = piece->chunk.stored_offset;
-			n = 0;
-		}
-		n += piece->chunk.stored_bytes;
-	}
-	return r ? r : source_read(bundle->src, b->stored + to, n, bundle->header.payload_offset + from, w);
+	p->read_bytes += k->n;
+	return source_read(bundle->src, k->to, k->n, bundle->header.payload_offset + k->from, w);
 }
 
-static bool any_wanted(const struct batch *b)
+int pipeline_fetch(struct pipeline *p, struct batch *b, struct why *w)
+{
+	struct run k = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < b->n && !r; i++) {
+		const struct piece *piece = &b->at[i];
+		uint8_t *to;
+
+		if (!piece_is_fetched(piece))
+			continue;
+		to = piece_is_plain(piece) ? piece_raw(b, piece) : b->stored + piece->stored_at;
+		if (k.n > 0 && (piece->chunk.stored_offset != k.from + k.n || to != k.to + k.n)) {
+			r = read_run(p, &k, w);
+			k.n = 0;
+		}
+		if (k.n == 0)
+			k = (struct run){ .from = piece->chunk.stored_offset, .to = to };
+		k.n += piece->chunk.stored_bytes;
+	}
+	return r || k.n == 0 ? r : read_run(p, &k, w);
+}
+
+static bool any_to_decode(const struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++)
-		if (b->at[i].want)
+		if (b->at[i].fate == FATE_FETCH && piece_in_memory(&b->at[i]))
 			return true;
 	return false;
 }
 
+/* Whether a worker has something to do before it is known what is to be fetched. */
+static bool any_to_gather(const struct pipeline *p, struct batch *b)
+{
+	if (p->pass != PASS_WRITE)
+		return b->n > 0;
+	for (size_t i = 0; i < b->n; i++)
+		if (b->at[i].chunk.encoding == CHUNK_ZERO || b->at[i].fate == FATE_COPY)
+			return true;
+	return batch_mark_needs(b);
+}
+
 /* These take and return with the lock held, and let go of it in between. */
+
+/* Room for the stored bytes. Returns false when it has to be waited for. */
+static bool take_room(struct pipeline *p, struct batch *b)
+{
+	size_t at = 0;
+
+	if (p->pass != PASS_WRITE)
+		return true;
+	batch_lay_out(b);
+	if (b->stored_bytes > 0)
+		at = byte_ring_take(&p->room, b->stored_bytes);
+	if (at == BYTE_RING_FULL)
+		return false;
+	b->stored = p->stored + at;
+	return true;
+}
+
+static int read_stored(struct pipeline *p, struct batch *b, struct why *w)
+{
+	int r = p->ahead.table.src ? pipeline_announce(p, w) : 0;
+
+	return r ? r : pipeline_fetch(p, b, w);
+}
 
 static void fetch_one(struct pipeline *p, struct ring_batch *s)
 {
-	bool wanted = !p->job->check_only && any_wanted(&s->b);
+	bool decode = p->pass == PASS_WRITE && any_to_decode(&s->b);
 	struct why w = { 0 };
 	int r = 0;
 
-	if (wanted) {
+	if (decode) {
 		(void)pthread_mutex_unlock(&p->lock);
-		r = fetch(p, &s->b, &w);
+		r = read_stored(p, &s->b, &w);
 		(void)pthread_mutex_lock(&p->lock);
-		p->stats.fetched_bytes += s->b.stored_bytes;
+		p->stats.fetched_bytes = p->read_bytes;
 	}
-	s->state = wanted ? BATCH_DECODE : BATCH_READY;
+	s->state = decode ? BATCH_DECODE : BATCH_READY;
 	p->fetched++;
 	if (r)
 		pipeline_give_up(p, r, &w);
@@ -125,12 +106,14 @@ static void fetch_one(struct pipeline *p, struct ring_batch *s)
 static void build_one(struct pipeline *p, struct ring_batch *s)
 {
 	struct why w = { 0 };
+	bool gather;
 	int r;
 
 	(void)pthread_mutex_unlock(&p->lock);
-	r = build(p, &s->b, &w);
+	r = pipeline_build(p, &s->b, &w);
+	gather = any_to_gather(p, &s->b);
 	(void)pthread_mutex_lock(&p->lock);
-	s->state = choose_looks(p, &s->b) ? BATCH_LOOK : BATCH_CHOSEN;
+	s->state = gather ? BATCH_GATHER : BATCH_CHOSEN;
 	p->built++;
 	if (r)
 		pipeline_give_up(p, r, &w);
@@ -138,16 +121,17 @@ static void build_one(struct pipeline *p, struct ring_batch *s)
 
 void pipeline_feed(struct pipeline *p)
 {
+	uint64_t size = p->job->payload->size_bytes;
+
 	(void)pthread_mutex_lock(&p->lock);
 	while (!p->stop && !p->cancel) {
-		bool more = more_chunks(p);
 		struct ring_batch *s = ring_at(p, p->fetched);
 
-		if (p->fetched < p->built && s->state == BATCH_CHOSEN)
+		if (p->fetched < p->built && s->state == BATCH_CHOSEN && take_room(p, &s->b))
 			fetch_one(p, s);
-		else if (more && p->built - p->written < p->size.batches)
+		else if (p->next.raw < size && p->built - p->written < p->size.batches)
 			build_one(p, ring_at(p, p->built));
-		else if (!more && p->fetched == p->built)
+		else if (p->next.raw == size && p->fetched == p->built)
 			break;
 		else {
 			(void)pthread_cond_wait(&p->changed, &p->lock);

@@ -1,79 +1,70 @@
 /*
- * The pipeline's workers: compare with the slot, check and decode, read back.
+ * The pipeline's workers: what there is to do, decoding, reading back.
  */
 #include <inttypes.h>
 
-#include "updater/pipeline_inside.h"
+#include "updater/pipeline_worker.h"
 
-/* What a worker owns. */
-struct worker {
-	struct pipeline *p;
-	struct decoder decoder;
-	uint8_t *buf; /* size.check_bytes, aligned */
-	struct span spans[BATCH_PIECES_MAX];
-	struct decode_job jobs[BATCH_PIECES_MAX];
-};
-
-static void worker_free(struct worker *k)
+void worker_free(struct worker *k)
 {
 	decoder_done(&k->decoder);
+	base_reader_done(&k->base);
+	free(k->runs);
+	free(k->jobs);
 	free(k->buf);
 	free(k);
 }
 
-static struct worker *worker_new(struct pipeline *p, struct why *w)
+static int worker_open(struct worker *k, struct why *w)
 {
-	struct worker *k = calloc(1, sizeof(*k));
+	const struct pipeline_job *job = k->p->job;
+	size_t pieces = batch_pieces_max(k->p->size.batch_bytes);
 	int r = 0;
 
-	if (!k)
-		return (void)fail(w, -ENOMEM, "out of memory"), NULL;
-	k->p = p;
-	k->buf = blk_alloc(p->size.check_bytes);
-	if (!k->buf)
-		r = fail(w, -ENOMEM, "out of memory");
+	k->buf = blk_alloc(k->p->size.check_bytes);
+	k->jobs = calloc(pieces, sizeof(*k->jobs));
+	k->runs = job->base ? calloc(pieces, sizeof(*k->runs)) : NULL;
+	if (!k->buf || !k->jobs || (job->base && !k->runs))
+		return fail(w, -ENOMEM, "out of memory");
+	if (job->base && k->p->pass == PASS_WRITE)
+		r = base_reader_blk(job->base, job->base->size_bytes / BLK_ALIGN * BLK_ALIGN, &k->base, w);
 	r = r ? r : decoder_init(&k->decoder, w);
-	if (!r)
-		return k;
-	worker_free(k);
-	return NULL;
+	return r;
 }
 
-/* Without the lock */
-
-static int look_at_slot(struct worker *k, struct batch *b, struct why *w)
+int worker_new(struct pipeline *p, struct worker **ret, struct why *w)
 {
-	size_t n = 0;
+	struct worker *k = calloc(1, sizeof(*k));
 	int r;
 
-	for (size_t i = 0; i < b->n; i++)
-		if (b->at[i].look)
-			k->spans[n++] = piece_span(&b->at[i]);
-	r = medium_check(k->p->job->to, k->spans, n, k->buf, k->p->size.check_bytes, w);
+	if (!k)
+		return fail(w, -ENOMEM, "out of memory");
+	k->p = p;
+	r = worker_open(k, w);
 	if (r)
-		return r;
-	n = 0;
-	for (size_t i = 0; i < b->n; i++)
-		if (b->at[i].look)
-			b->at[i].want = !k->spans[n++].same;
-	return 0;
+		worker_free(k);
+	else
+		*ret = k;
+	return r;
 }
 
-static int decode(struct worker *k, struct batch *b, struct why *w)
+int worker_decode(struct worker *k, struct batch *b, struct why *w)
 {
 	size_t n = 0;
 	int r;
 
 	for (size_t i = 0; i < b->n; i++) {
 		const struct piece *piece = &b->at[i];
-		uint8_t *raw = b->raw + (piece->chunk.raw_offset - b->begin);
+		uint8_t *raw = piece_raw(b, piece), *stored = b->stored + piece->stored_at;
 
-		if (!piece->want || piece->blank)
+		if (piece->fate != FATE_FETCH || !piece_in_memory(piece))
 			continue;
-		/* The image's last block may be filled by it in part. */
-		memset(raw + piece->chunk.raw_bytes, 0, piece_room(piece) - piece->chunk.raw_bytes);
+		if (piece->chunk.encoding == CHUNK_ZERO) {
+			memset(raw, 0, piece->chunk.raw_bytes);
+			continue;
+		}
 		k->jobs[n++] = (struct decode_job){ .c = &piece->chunk,
-						    .stored = bytes_of(b->stored + piece->stored_at,
+						    .stored = bytes_of(piece_is_plain(piece) ? raw : stored,
 								       piece->chunk.stored_bytes),
 						    .raw = raw };
 	}
@@ -83,34 +74,13 @@ static int decode(struct worker *k, struct batch *b, struct why *w)
 
 /* With the lock held */
 
-static void count_look(struct pipeline *p, const struct batch *b)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		const struct piece *piece = &b->at[i];
-
-		if (!piece->look)
-			continue;
-		look_answer(&p->look[piece->chunk.encoding == CHUNK_ZERO], !piece->want);
-		if (!piece->want)
-			p->stats.skipped_bytes += piece->chunk.raw_bytes;
-		if (p->job->check_only)
-			p->stats.checked_bytes += piece->chunk.raw_bytes;
-		if (!p->job->check_only || !piece->want)
-			continue;
-		if (p->stats.bad_chunks++ == 0 || piece->chunk.raw_offset < p->stats.bad_at) {
-			p->stats.bad_at = piece->chunk.raw_offset;
-			p->stats.bad_bytes = piece->chunk.raw_bytes;
-		}
-	}
-}
-
-/* Spans that lie one after the other, up to a buffer of them. Returns how many. */
+/* Spans up to a buffer of them. Returns how many. */
 static size_t take_from_log(struct pipeline *p, struct span *ret)
 {
 	uint64_t bytes = 0;
 	size_t n = 0;
 
-	while (n < BATCH_PIECES_MAX && p->log.taken < p->log.flushed) {
+	while (n < CHECK_SPANS && p->log.taken < p->log.flushed) {
 		const struct span *s = &p->log.at[p->log.taken % LOG_SPANS];
 
 		if (n > 0 && bytes + s->bytes > p->size.check_bytes)
@@ -147,7 +117,7 @@ static void read_back_one(struct worker *k)
 		pipeline_give_up(p, r, &w);
 }
 
-static void look_one(struct worker *k, struct ring_batch *s)
+static void gather_one(struct worker *k, struct ring_batch *s)
 {
 	struct pipeline *p = k->p;
 	struct why w = { 0 };
@@ -155,13 +125,13 @@ static void look_one(struct worker *k, struct ring_batch *s)
 
 	s->state = BATCH_BUSY;
 	(void)pthread_mutex_unlock(&p->lock);
-	r = look_at_slot(k, &s->b, &w);
+	r = worker_look(k, &s->b, &w);
+	if (!r && p->pass == PASS_WRITE)
+		r = worker_gather(k, &s->b, &w);
 	(void)pthread_mutex_lock(&p->lock);
 	s->state = BATCH_CHOSEN;
 	if (r)
 		pipeline_give_up(p, r, &w);
-	else
-		count_look(p, &s->b);
 	(void)pthread_cond_broadcast(&p->changed);
 }
 
@@ -173,7 +143,7 @@ static void decode_one(struct worker *k, struct ring_batch *s)
 
 	s->state = BATCH_BUSY;
 	(void)pthread_mutex_unlock(&p->lock);
-	r = decode(k, &s->b, &w);
+	r = worker_decode(k, &s->b, &w);
 	(void)pthread_mutex_lock(&p->lock);
 	s->state = BATCH_READY;
 	if (r)
@@ -206,20 +176,21 @@ static bool work_one(struct worker *k)
 		read_back_one(k);
 		return true;
 	}
-	s = find(p, p->fetched, p->built, BATCH_LOOK);
+	s = find(p, p->fetched, p->built, BATCH_GATHER);
 	if (s)
-		look_one(k, s);
+		gather_one(k, s);
 	return s != NULL;
 }
 
 void pipeline_work(struct pipeline *p)
 {
+	struct worker *k = NULL;
 	struct why w = { 0 };
-	struct worker *k = worker_new(p, &w);
+	int r = worker_new(p, &k, &w);
 
 	(void)pthread_mutex_lock(&p->lock);
-	if (!k)
-		pipeline_give_up(p, w.code, &w);
+	if (r)
+		pipeline_give_up(p, r, &w);
 	while (!p->stop) {
 		if (work_one(k))
 			continue;

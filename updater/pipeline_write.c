@@ -11,23 +11,52 @@ static bool from_memory(const struct piece *p)
 	return p->want && !p->blank;
 }
 
-static int write_batch(struct writer *wr, const struct batch *b, struct why *w)
+/* The image's last block may be filled by it in part. Returns the bytes to write. */
+static uint64_t fill_up(const struct batch *b, const struct piece *p)
 {
+	uint64_t room = piece_room(p);
+
+	memset(piece_raw(b, p) + p->chunk.raw_bytes, 0, room - p->chunk.raw_bytes);
+	return room;
+}
+
+static bool cancelled(struct pipeline *p)
+{
+	bool yes;
+
+	(void)pthread_mutex_lock(&p->lock);
+	yes = p->cancel;
+	(void)pthread_mutex_unlock(&p->lock);
+	return yes;
+}
+
+/* Pieces from i on, as many as go in one write. Returns the one behind them. */
+static size_t write_some(struct writer *wr, const struct batch *b, size_t i, int *ret_r, struct why *w)
+{
+	const struct piece *first = &b->at[i];
+	uint64_t n = 0;
+
+	*ret_r = 0;
+	if (from_memory(first)) {
+		for (; i < b->n && from_memory(&b->at[i]); i++)
+			n += fill_up(b, &b->at[i]);
+		*ret_r = writer_put(wr, piece_raw(b, first), (size_t)n, first->chunk.raw_offset, w);
+		return i;
+	}
+	if (first->want)
+		*ret_r = writer_zero(wr, piece_room(first), first->chunk.raw_offset, w);
+	return i + 1;
+}
+
+/* @ret  how many pieces are dealt with; not all when it was cancelled */
+static int write_batch(struct pipeline *p, const struct batch *b, size_t *ret, struct why *w)
+{
+	size_t i = 0;
 	int r = 0;
 
-	for (size_t i = 0, k; i < b->n && !r; i = k) {
-		uint64_t at = b->at[i].chunk.raw_offset, n = 0;
-
-		for (k = i; k < b->n && from_memory(&b->at[k]); k++)
-			n += piece_room(&b->at[k]);
-		if (k > i) {
-			r = writer_put(wr, b->raw + (at - b->begin), (size_t)n, at, w);
-			continue;
-		}
-		if (b->at[i].want)
-			r = writer_zero(wr, piece_room(&b->at[i]), at, w);
-		k++;
-	}
+	while (!r && i < b->n && !cancelled(p))
+		i = write_some(&p->writer, b, i, &r, w);
+	*ret = i;
 	return r;
 }
 
@@ -44,7 +73,7 @@ static int flush(struct pipeline *p, uint64_t end, struct why *w)
 {
 	int r;
 
-	if (p->job->check_only)
+	if (p->pass != PASS_WRITE)
 		return 0;
 	/* Reading back may not fall behind by more than one flush. */
 	while (!p->stop && !p->cancel && p->log.taken < p->log.flushed)
@@ -61,34 +90,48 @@ static int flush(struct pipeline *p, uint64_t end, struct why *w)
 	return 0;
 }
 
-/* What of this batch is to be read back. There is room: it is flushed before the log is half full. */
-static void enter_in_log(struct pipeline *p, const struct batch *b)
+/* What of these pieces is to be read back. There is room: it is flushed before the log is half full. */
+static void enter_in_log(struct pipeline *p, const struct piece *at, size_t n)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (b->at[i].want)
-			p->log.at[p->log.put++ % LOG_SPANS] = piece_span(&b->at[i]);
+	for (size_t i = 0; i < n && !p->job->no_read_back; i++)
+		if (at[i].want)
+			p->log.at[p->log.put++ % LOG_SPANS] = piece_span(&at[i]);
 }
-_Static_assert(LOG_SPANS >= 4 * BATCH_PIECES_MAX, "two flushes' worth fits into the log");
+_Static_assert(LOG_SPANS >= 4 * CHUNK_BYTES_MAX / CHUNK_ALIGN, "two flushes' worth fits into the log");
 
-static int write_one(struct pipeline *p, struct ring_batch *s, struct why *w)
+static int write_pieces(struct pipeline *p, struct batch *b, uint64_t *ret_end, struct why *w)
 {
-	uint64_t end = s->b.end;
+	size_t n = 0;
+	int r;
+
+	(void)pthread_mutex_unlock(&p->lock);
+	r = write_batch(p, b, &n, w);
+	(void)pthread_mutex_lock(&p->lock);
+	copy_stats(p);
+	enter_in_log(p, b->at, n);
+	*ret_end = n < b->n ? b->at[n].chunk.raw_offset : b->end;
+	if (b->stored_bytes > 0)
+		byte_ring_give(&p->room, (size_t)(b->stored - p->stored), b->stored_bytes);
+	return r;
+}
+
+/* @ret_end  what is before it is dealt with */
+static int write_one(struct pipeline *p, struct ring_batch *s, uint64_t *ret_end, struct why *w)
+{
 	int r = 0;
 
-	if (!p->job->check_only) {
-		(void)pthread_mutex_unlock(&p->lock);
-		r = write_batch(&p->writer, &s->b, w);
-		(void)pthread_mutex_lock(&p->lock);
-		copy_stats(p);
-		enter_in_log(p, &s->b);
-	} else {
-		p->stats.durable_bytes = end;
-	}
+	*ret_end = s->b.end;
+	if (p->pass == PASS_WRITE)
+		r = write_pieces(p, &s->b, ret_end, w);
+	else if (p->pass == PASS_PLAN)
+		p->stats.planned_bytes = s->b.end;
+	else
+		p->stats.durable_bytes = s->b.end;
 	s->state = BATCH_FREE;
-	p->written++;
+	p->written += *ret_end == s->b.end;
 	(void)pthread_cond_broadcast(&p->changed);
 	if (!r && (p->writer.unflushed_bytes >= FLUSH_BYTES || p->log.put - p->log.flushed >= LOG_SPANS / 2))
-		r = flush(p, end, w);
+		r = flush(p, *ret_end, w);
 	return r;
 }
 
@@ -99,12 +142,11 @@ void pipeline_write(struct pipeline *p)
 	int r = 0;
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (!p->stop && !r) {
+	while (!p->stop && !p->cancel && !r) {
 		struct ring_batch *s = ring_at(p, p->written);
 
 		if (p->written < p->fetched && s->state == BATCH_READY) {
-			end = s->b.end;
-			r = write_one(p, s, &w);
+			r = write_one(p, s, &end, &w);
 		} else if (p->fed && p->written == p->fetched) {
 			break;
 		} else {

@@ -25,6 +25,8 @@ struct install_parts {
 	uint64_t slot_offset[2]; /* on the disk, in bytes */
 	/* Open a slot for writing, alone. -EBUSY (refused) when it is mounted or held. It stays `arg`'s to close. */
 	int (*open_slot)(void *arg, enum slot s, struct blk **ret, struct why *w);
+	/* Open the running slot for reading: what is in it already need not be fetched. NULL, or an error: it is not made use of. */
+	int (*open_base)(void *arg, struct blk **ret, struct why *w);
 	/* Make boot->esp usable. Called in mode=bootnext only. */
 	int (*open_esp)(void *arg, struct why *w);
 	void *arg;
@@ -34,7 +36,9 @@ struct install_options {
 	enum slot slot; /* asked for; SLOT_NONE: whichever is free */
 	bool allow_downgrade;
 	bool force_same;
-	unsigned int workers;
+	bool no_base;         /* nothing is copied from the running slot */
+	bool no_read_back;    /* what was written is not read again */
+	unsigned int workers; /* 0: as pipeline_size() has it */
 };
 
 enum check_state { CHECK_PASSED, CHECK_UNKNOWN, CHECK_FAILED };

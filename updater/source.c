@@ -112,7 +112,7 @@ void source_expect(struct source *s, const struct source_range *r, size_t n)
 
 bool source_pays(const struct source *s)
 {
-	return s->ops->stats != NULL;
+	return s->rest ? source_pays(s->rest) : s->ops->stats != NULL;
 }
 
 struct source_stats source_stats(struct source *s)

@@ -1,6 +1,7 @@
 /*
- * bench_install BUNDLE DEVICE [WORKERS]: the install pipeline alone, as tests/bench/install measures it. Prints one line:
- * wall milliseconds, processor milliseconds, peak resident KiB, then what was skipped, written, zeroed and fetched.
+ * bench_install BUNDLE DEVICE [--workers N] [--no-read-back] [--base DEVICE [--base-bundle BUNDLE]]: the install pipeline
+ * alone, as tests/bench/install measures it. Prints one line: wall milliseconds, processor milliseconds, peak resident KiB,
+ * then what was skipped, written, zeroed, copied and fetched, and how long making the map of the base took.
  */
 #include <inttypes.h>
 #include <sodium.h>
@@ -8,8 +9,22 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/args.h"
+#include "base/parse.h"
 #include "base/proc.h"
+#include "updater/basemap.h"
 #include "updater/pipeline.h"
+
+struct bench {
+	const char *bundle, *device, *base, *base_bundle;
+	struct blk to, from;
+	struct source src, base_src;
+	struct bundle b, head;
+	struct basemap map;
+	struct pipeline_job job;
+	struct pipeline_stats stats;
+	uint64_t map_ms;
+};
 
 static uint64_t cpu_ms(const struct rusage *u)
 {
@@ -17,37 +32,86 @@ static uint64_t cpu_ms(const struct rusage *u)
 	       (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1000;
 }
 
-static int run(const char *path, struct blk *to, unsigned int workers, struct pipeline_stats *ret, struct why *w)
+static int open_bundle(const char *path, struct source *src, struct bundle *ret, struct why *w)
 {
-	CLEANUP(source_close) struct source src = { 0 };
-	CLEANUP(bundle_close) struct bundle b = { 0 };
-	struct pipeline_job job = { .bundle = &b, .to = to, .workers = workers };
-	int r = source_file(path, &src, w);
+	int r = source_file(path, src, w);
 
-	r = r ? r : bundle_open_unverified(&src, BUNDLE_WHOLE, &b, w);
-	r = r ? r : manifest_pick(&b.manifest, PAYLOAD_IMAGE, 'b', &job.payload, w);
-	return r ? r : pipeline_run(&job, ret, w);
+	return r ? r : bundle_open_unverified(src, BUNDLE_WHOLE, ret, w);
+}
+
+static int open_base(struct bench *k, struct why *w)
+{
+	struct basemap_job job = { .base = &k->from, .workers = 2 };
+	uint64_t begun = now_ms();
+	int r = blk_open(k->base, BLK_READ, &k->from, w);
+
+	if (!r && k->base_bundle) {
+		r = open_bundle(k->base_bundle, &k->base_src, &k->head, w);
+		r = r ? r : manifest_pick(&k->head.manifest, PAYLOAD_IMAGE, 'a', &job.payload, w);
+		job.head = &k->head;
+	}
+	r = r ? r : basemap_open(&job, &k->map, w);
+	k->job.base = &k->from;
+	k->job.map = &k->map;
+	k->map_ms = now_ms() - begun;
+	return r;
+}
+
+static int run(struct bench *k, struct why *w)
+{
+	int r = blk_open(k->device, BLK_WRITE_EXCLUSIVE, &k->to, w);
+
+	k->job.bundle = &k->b;
+	k->job.to = &k->to;
+	r = r ? r : open_bundle(k->bundle, &k->src, &k->b, w);
+	r = r ? r : manifest_pick(&k->b.manifest, PAYLOAD_IMAGE, 'b', &k->job.payload, w);
+	if (!r && k->base)
+		r = open_base(k, w);
+	r = r ? r : pipeline_run(&k->job, &k->stats, w);
+	basemap_done(&k->map);
+	bundle_close(&k->head);
+	source_close(&k->base_src);
+	bundle_close(&k->b);
+	source_close(&k->src);
+	return r ? r : blk_close(&k->to, w);
+}
+
+static int report(const struct bench *k, uint64_t ms, struct why *w)
+{
+	const struct pipeline_stats *s = &k->stats;
+	struct rusage u;
+
+	if (getrusage(RUSAGE_SELF, &u))
+		return fail_errno(w, "getrusage");
+	(void)printf("%" PRIu64 " %" PRIu64 " %ld skipped %" PRIu64 " written %" PRIu64 " zeroed %" PRIu64
+		     " copied %" PRIu64 " fetched %" PRIu64 " buffers %" PRIu64 " map_ms %" PRIu64 "\n",
+		     ms, cpu_ms(&u), u.ru_maxrss, s->skipped_bytes, s->written_bytes, s->zeroed_bytes, s->copied_bytes,
+		     s->fetched_bytes, s->memory_bytes, k->map_ms);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct pipeline_stats s = { 0 };
+	static struct bench k;
+	const char *workers = NULL;
+	const struct opt opts[] = {
+		{ .name = "workers", .arg = "N", .help = "threads", .value = &workers },
+		{ .name = "no-read-back", .help = "write only", .flag = &k.job.no_read_back },
+		{ .name = "base", .arg = "DEVICE", .help = "copy from there", .value = &k.base },
+		{ .name = "base-bundle", .arg = "BUNDLE", .help = "what the base holds", .value = &k.base_bundle },
+	};
+	uint64_t begun = now_ms(), n = 0;
 	struct why w = { 0 };
-	struct rusage usage;
-	struct blk to = { 0 };
-	uint64_t begun;
-	int r;
+	struct args args;
+	int r = args_parse("bench_install BUNDLE DEVICE", "", opts, ARRAY_SIZE(opts), argc, argv, 2, 2, &args);
 
-	if (argc < 3 || sodium_init() < 0)
-		return EXIT_USAGE;
-	begun = now_ms();
-	r = blk_open(argv[2], BLK_WRITE_EXCLUSIVE, &to, &w);
-	r = r ? r : run(argv[1], &to, argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 10) : pipeline_processors(), &s, &w);
-	r = r ? r : blk_close(&to, &w);
-	if (r || getrusage(RUSAGE_SELF, &usage))
-		return why_report(&w, "bench_install");
-	(void)printf("%" PRIu64 " %" PRIu64 " %ld skipped %" PRIu64 " written %" PRIu64 " zeroed %" PRIu64 " fetched %" PRIu64
-		     "\n", now_ms() - begun, cpu_ms(&usage), usage.ru_maxrss, s.skipped_bytes, s.written_bytes,
-		     s.zeroed_bytes, s.fetched_bytes);
-	return EXIT_DONE;
+	if (r >= 0)
+		return r;
+	r = sodium_init() < 0 ? -EIO : workers ? parse_u64(workers, PIPELINE_WORKERS_MAX, &n, &w) : 0;
+	k.bundle = args.at[0];
+	k.device = args.at[1];
+	k.job.workers = (unsigned int)n;
+	r = r ? r : run(&k, &w);
+	r = r ? r : report(&k, now_ms() - begun, &w);
+	return r ? why_report(&w, "bench_install") : EXIT_DONE;
 }

@@ -27,7 +27,7 @@ struct call {
 	struct install_progress progress;
 	struct why why;
 	/* faults */
-	struct blk slot;
+	struct blk slot, base;
 	struct faultblk slot_fault;
 	uint64_t fail_at; /* of the slot's operations */
 	useconds_t delay_us;
@@ -59,6 +59,16 @@ static int open_esp(void *arg, struct why *w)
 	return 0;
 }
 
+static int open_base(void *arg, struct blk **ret, struct why *w)
+{
+	struct call *c = arg;
+	int r = blk_open(rig_slot_path(SLOT_A), BLK_READ, &c->base, w);
+
+	if (!r)
+		*ret = &c->base;
+	return r;
+}
+
 static bool stop(void *arg)
 {
 	struct call *c = arg;
@@ -86,6 +96,7 @@ static void call_init(struct call *c)
 		.efi_free_bytes = UINT64_MAX,
 		.sector_bytes = 512,
 		.open_slot = open_slot,
+		.open_base = open_base,
 		.open_esp = open_esp,
 		.arg = c,
 	};
@@ -107,6 +118,8 @@ static int call_run(struct call *c, const char *bundle)
 	}
 	if (c->slot.ops)
 		IGNORE(blk_close(&c->slot, NULL));
+	if (c->base.ops)
+		IGNORE(blk_close(&c->base, NULL));
 	bundle_close(&c->bundle);
 	source_close(&c->src);
 	return r;
@@ -555,6 +568,66 @@ static void head_is_kept_and_the_slot_verified_by_it(void **state)
 	slothead_close(&head);
 }
 
+/* The running slot holds this image, and its head is kept. */
+static void run_image(const struct rig_image *image)
+{
+	size_t n = 0;
+	AUTO_FREE uint8_t *root = rig_root(image, &n);
+	AUTO_FD fd = open(rig_slot_path(SLOT_A), O_WRONLY | O_CLOEXEC);
+	struct source src = { 0 };
+	struct bundle b = { 0 };
+	struct why w = { 0 };
+
+	assert_ok(pwrite_full(fd, root, n, 0, "slot", &w), w);
+	assert_ok(source_file(rig_bundle(&g, "old.reup", image), &src, &w), w);
+	assert_ok(bundle_open(&src, BUNDLE_WHOLE, &g.trust, &b, &w), w);
+	assert_ok(slothead_store(&g.state, SLOT_A, &b, &w), w);
+	g.boot.rec.slots[SLOT_A].image_id = b.id;
+	bundle_close(&b);
+	source_close(&src);
+}
+
+static void what_the_running_slot_holds_is_copied_from_there(void **state)
+{
+	static const struct rig_image v1 = { .version = "1.0.0", .epoch = 1, .seed = 1 };
+	uint64_t copied, fetched;
+	struct call c;
+
+	(void)state;
+	run_image(&v1);
+	assert_ok(install(rig_bundle(&g, "x.reup", &v2), &c), c.why);
+	assert_armed(&v2);
+	copied = c.progress.image.copied_bytes;
+	fetched = c.progress.image.fetched_bytes;
+	assert_true(copied > 0);
+
+	rig_done(&g);
+	rig_make(&g);
+	run_image(&v1);
+	call_init(&c);
+	c.options.no_base = true;
+	assert_ok(call_run(&c, rig_bundle(&g, "x.reup", &v2)), c.why);
+	assert_armed(&v2);
+	assert_int_equal(c.progress.image.copied_bytes, 0);
+	assert_true(c.progress.image.fetched_bytes > fetched);
+}
+
+static void install_goes_on_without_a_base_when_its_head_is_damaged(void **state)
+{
+	static const struct rig_image v1 = { .version = "1.0.0", .epoch = 1, .seed = 1 };
+	AUTO_FREE uint8_t *zeros = blk_alloc(BLK_ALIGN);
+	struct why w = { 0 };
+	struct call c;
+
+	(void)state;
+	run_image(&v1);
+	memset(zeros, 0, BLK_ALIGN);
+	assert_ok(blk_write(&g.state, zeros, BLK_ALIGN, STATE_HEAD_OFFSET(SLOT_A) + 2 * BLK_ALIGN, &w), w);
+	assert_ok(install(rig_bundle(&g, "x.reup", &v2), &c), c.why);
+	assert_armed(&v2);
+	assert_int_equal(c.progress.image.copied_bytes, 0);
+}
+
 static void head_of_another_image_or_none_or_damaged_is_not_taken(void **state)
 {
 	static const struct hash unknown = { 0 }, other = { .b = { 7 } };
@@ -639,6 +712,8 @@ int main(void)
 		ON_NEW_RIG(staged_image_is_only_armed_by_the_next_run),
 		ON_NEW_RIG(head_is_kept_and_the_slot_verified_by_it),
 		ON_NEW_RIG(head_of_another_image_or_none_or_damaged_is_not_taken),
+		ON_NEW_RIG(what_the_running_slot_holds_is_copied_from_there),
+		ON_NEW_RIG(install_goes_on_without_a_base_when_its_head_is_damaged),
 		cmocka_unit_test(head_block_is_refused_when_any_byte_differs),
 	};
 

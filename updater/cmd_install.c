@@ -89,7 +89,7 @@ static int open_all(const char *path, const struct options *o, struct session *s
 
 	interrupt_catch();
 	r = r ? r : source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
-	r = r ? r : appliance_trust(s->appliance, w);
+	r = r ? r : appliance_trust(s->appliance, bytes_of(NULL, 0), !o->dry_run, w);
 	return r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
 }
 

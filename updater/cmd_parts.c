@@ -94,16 +94,18 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 	return 0;
 }
 
-int appliance_trust(struct appliance *a, struct why *w)
+int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w)
 {
-	a->trust.threshold = a->m.conf.trust_threshold;
-	return trust_add_dir(&a->trust, a->m.conf.trust_keys, w);
+	int r = trustseat_open(&a->m.conf, &a->m, &a->seat, w);
+
+	return r ? r : trustseat_believe(&a->seat, statements, keep, &a->trust, w);
 }
 
 int appliance_close(struct appliance *a, int r, struct why *w)
 {
 	if (!a)
 		return r;
+	trustseat_done(&a->seat);
 	if (a->slot.ops && blk_close(&a->slot, r ? NULL : w) && !r)
 		r = -EIO;
 	if (a->base.ops)

@@ -6,19 +6,24 @@
 
 #include "partitions/machine.h"
 #include "updater/preflight.h"
+#include "updater/trustseat.h"
 
 struct appliance {
 	struct machine m;
 	struct install_parts parts; /* point into m */
 	struct blk slot;            /* the target, once it was opened */
 	struct blk base;            /* the running slot, likewise, for reading */
-	struct trust trust;         /* of system.conf, [trust]; see appliance_trust() */
+	struct trustseat seat;      /* see appliance_trust() */
+	struct trust trust;         /* the keys that sign bundles */
 };
 
 /** Open it; *ret is ended by appliance_close() in any case. Errors as machine_open(), and -ENOMEM. */
 MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w);
-/** Read the trusted keys. */
-MUST_USE int appliance_trust(struct appliance *a, struct why *w);
+/**
+ * Find the trust set in force, led on by statements (a bundle's; may be none), and whom it lets sign bundles.
+ * @keep  what the statements led to is durable before this returns; only with MACHINE_WRITE
+ */
+MUST_USE int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w);
 /** End it; NULL is fine. Returns r, or the error that only closing brought up. */
 MUST_USE int appliance_close(struct appliance *a, int r, struct why *w);
 

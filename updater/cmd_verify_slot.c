@@ -210,7 +210,7 @@ static int verdict(const struct options *o, const struct verified v[2], struct w
 static int verify(struct appliance *a, const struct options *o, struct why *w)
 {
 	struct verified v[2] = { 0 };
-	int r = appliance_trust(a, w);
+	int r = appliance_trust(a, bytes_of(NULL, 0), false, w);
 
 	if (r)
 		return r;

@@ -48,7 +48,7 @@ static int check_signature(struct flight *k, struct finding *f, struct why *w)
 	if (!k->b->verified)
 		return refuse(w, -EKEYREJECTED, "the bundle was not verified");
 	return found(f, "signed by %u trusted key%s (%u required)", k->b->signers.good,
-		     k->b->signers.good == 1 ? "" : "s", k->parts->boot->conf->trust_threshold);
+		     k->b->signers.good == 1 ? "" : "s", k->b->signers.required);
 }
 
 static int check_compatible(struct flight *k, struct finding *f, struct why *w)

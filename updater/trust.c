@@ -108,7 +108,7 @@ static const struct minisig_key *find_key(const struct trust *t, const struct mi
 static int walk(const struct trust *t, const uint8_t prehash[64], struct bytes text, struct signers *ret, struct why *w)
 {
 	bool counted[TRUST_KEYS_MAX] = { false };
-	struct signers all = { 0 };
+	struct signers all = { .required = t ? t->threshold : 0 };
 	int r;
 
 	while (text.n > 0) {
@@ -166,6 +166,15 @@ int signatures_verify(const struct trust *t, struct bytes message, struct bytes 
 		return too_few(t, &all, w);
 	*ret = all;
 	return 0;
+}
+
+int signatures_count(const struct trust *t, struct bytes message, struct bytes signatures, struct signers *ret,
+		     struct why *w)
+{
+	uint8_t prehash[64];
+
+	minisig_prehash(message, prehash);
+	return walk(t, prehash, signatures, ret, w);
 }
 
 int signatures_list(struct bytes signatures, struct signers *ret, struct why *w)

@@ -27,7 +27,8 @@ struct signer {
 struct signers {
 	struct signer at[TRUST_SIGNATURES_MAX];
 	size_t n;
-	unsigned int good; /* distinct trusted keys with a good signature */
+	unsigned int good;     /* distinct trusted keys with a good signature */
+	unsigned int required; /* the threshold; 0 when nothing was checked */
 };
 
 /**
@@ -49,6 +50,9 @@ MUST_USE int trust_add(struct trust *t, const struct minisig_key *k, const char 
  */
 MUST_USE int signatures_verify(const struct trust *t, struct bytes message, struct bytes signatures,
 			       struct signers *ret, struct why *w);
+/** As signatures_verify(), whatever the threshold: how many keys have signed so far. */
+MUST_USE int signatures_count(const struct trust *t, struct bytes message, struct bytes signatures, struct signers *ret,
+			      struct why *w);
 /** The same list without any check, all `trusted` false: for display. */
 MUST_USE int signatures_list(struct bytes signatures, struct signers *ret, struct why *w);
 

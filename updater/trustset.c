@@ -23,7 +23,7 @@ const char *trust_role_name(enum trust_role role)
 	return role == TRUST_ROOT ? "root" : "release";
 }
 
-static bool is_name(const char *s, size_t room)
+bool trustset_is_name(const char *s, size_t room)
 {
 	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t n = strlen(s);
@@ -33,7 +33,7 @@ static bool is_name(const char *s, size_t room)
 
 static int copy_name(const char *value, char *ret, size_t room, struct why *w)
 {
-	if (!is_name(value, room))
+	if (!trustset_is_name(value, room))
 		return fail(w, -EBADMSG,
 			    "'%.80s' is no name: letters, digits, '.', '_', '-', at most %zu of them, the first a"
 			    " letter or digit",
@@ -158,7 +158,7 @@ static int check_keys(const struct trustset *s, struct why *w)
 		const struct trustset_key *k = &s->keys[i];
 		int r;
 
-		if (!is_name(k->name, sizeof(k->name)))
+		if (!trustset_is_name(k->name, sizeof(k->name)))
 			return fail(w, -EBADMSG, "trust set: '%.41s' is no name of a key", k->name);
 		if (!k->role[TRUST_ROOT] && !k->role[TRUST_RELEASE])
 			return fail(w, -EBADMSG, "trust set: [key.%s] has no roles", k->name);
@@ -177,7 +177,7 @@ int trustset_check(const struct trustset *s, struct why *w)
 
 	if (s->epoch == 0)
 		return fail(w, -EBADMSG, "trust set: epoch is not 1 or more");
-	if (!is_name(s->product, sizeof(s->product)))
+	if (!trustset_is_name(s->product, sizeof(s->product)))
 		return fail(w, -EBADMSG, "trust set: [trust] lacks product");
 	r = check_keys(s, w);
 	return r ? r : check_roles(s, w);

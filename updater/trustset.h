@@ -57,6 +57,9 @@ size_t trustset_format(const struct trustset *s, char out[TRUSTSET_TEXT_MAX]);
 /** Whether a set can be written and read back: its names, numbers and keys are in range. Errors as trustset_parse(). */
 MUST_USE int trustset_check(const struct trustset *s, struct why *w);
 
+/** Whether a text does as a key's name or as a product; `room` with the NUL. */
+bool trustset_is_name(const char *s, size_t room);
+
 /** The keys of one role, with its threshold. */
 void trustset_role(const struct trustset *s, enum trust_role role, struct trust *ret);
 /** The key with this id; NULL: none. */

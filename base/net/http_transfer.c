@@ -137,6 +137,10 @@ static bool judge(struct transfer *t)
 	struct answer *a = &t->answer;
 	int r = identity_check(&t->h->id, a, &t->why);
 
+	(void)pthread_mutex_lock(&t->h->lock);
+	t->h->facts.known = t->h->id.known;
+	t->h->facts.size_bytes = t->h->id.size_bytes;
+	(void)pthread_mutex_unlock(&t->h->lock);
 	if (!r && a->encoded)
 		r = fail(&t->why, -EBADMSG, "the server sends it with a Content-Encoding");
 	if (!r && a->status == 206)
@@ -317,8 +321,12 @@ int transfer_begin(struct transfer *t, struct http_request *q, struct why *w)
 	r = set_place(t);
 	r = r ? r : set_manner(t);
 	r = r ? r : set_callbacks(t);
-	if (r == CURLE_OK && curl_multi_add_handle(h->multi, easy) == CURLM_OK)
+	if (r == CURLE_OK && curl_multi_add_handle(h->multi, easy) == CURLM_OK) {
+		(void)pthread_mutex_lock(&h->lock);
+		h->facts.requests++;
+		(void)pthread_mutex_unlock(&h->lock);
 		return 0;
+	}
 	transfer_drop(t);
 	return fail(w, -ENOMEM, "libcurl: %s", r ? curl_easy_strerror(r) : "cannot begin");
 }
@@ -417,9 +425,7 @@ struct attempt transfer_end(struct transfer *t, CURLcode code)
 	if (t->h->o.limit_rate)
 		t->h->pace_ms = t->begun_ms + t->received_bytes * 1000 / t->h->o.limit_rate;
 	(void)pthread_mutex_lock(&t->h->lock);
-	t->h->facts.requests += 1 + (redirects > 0 ? (uint64_t)redirects : 0);
-	t->h->facts.known = t->h->facts.known || t->h->id.known;
-	t->h->facts.size_bytes = t->h->id.known ? t->h->id.size_bytes : HTTP_SIZE_UNKNOWN;
+	t->h->facts.requests += redirects > 0 ? (uint64_t)redirects : 0;
 	(void)pthread_mutex_unlock(&t->h->lock);
 	transfer_drop(t);
 	return a;

@@ -86,7 +86,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # Each way gets the ranges, and the number of this request.
 
-    def good(self, ranges):
+    def way_good(self, ranges, n=0):
         if len(ranges) == 1:
             self.part(*ranges[0])
         elif ranges:
@@ -97,7 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def way_third(self, ranges, n):
         """Every third connection is dropped, in the middle of what it sends."""
         if n % 3 or not ranges:
-            return self.good(ranges)
+            return self.way_good(ranges)
         first, end = ranges[0]
         if n % 6 == 0:
             self.part(first, end, limit=(end - first) // 2)
@@ -162,12 +162,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.start(503, [("Retry-After", "0"), ("Content-Length", "4")])
             self.give(b"busy")
         else:
-            self.good(ranges)
+            self.way_good(ranges)
 
     def way_stall(self, ranges, n):
         """Nothing more after the first request."""
         if n == 1:
-            return self.good(ranges)
+            return self.way_good(ranges)
         first, end = ranges[0]
         self.part(first, end, limit=1000)
         self.wfile.flush()

@@ -7,6 +7,7 @@
 
 #include "base/args.h"
 #include "base/interrupt.h"
+#include "base/net/http.h"
 #include "base/parse.h"
 #include "base/proc.h"
 #include "base/reboot.h"
@@ -85,10 +86,13 @@ static bool cancelled(void *arg)
 
 static int open_all(const char *path, const struct options *o, struct session *s, struct why *w)
 {
-	int r = appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
+	bool url = http_is_url(path); /* system.conf says how to fetch it */
+	int r = url ? 0 : source_any(path, &o->net, NULL, &s->src, w);
 
 	interrupt_catch();
-	r = r ? r : source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
+	r = r ? r : appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
+	if (!r && url)
+		r = source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
 	r = r ? r : appliance_trust(s->appliance, bytes_of(NULL, 0), !o->dry_run, w);
 	return r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
 }

@@ -90,6 +90,21 @@ static void json_checks(struct json *j, const struct preflight *p)
 	json_end(j);
 }
 
+static void json_source(struct json *j, const struct bundle *b)
+{
+	struct source_stats s;
+
+	if (!b || !b->src || !source_pays(b->src))
+		return;
+	s = source_stats(b->src);
+	json_object(j, "source");
+	json_u64(j, "requests", s.requests);
+	json_u64(j, "received_bytes", s.received_bytes);
+	json_u64(j, "received_twice_bytes", s.twice_bytes);
+	json_u64(j, "memory_bytes", s.memory_bytes);
+	json_end(j);
+}
+
 int install_show_json(const struct install_outcome *o, bool line, struct why *w)
 {
 	struct json j = { .to = stdout, .line = line };
@@ -104,6 +119,7 @@ int install_show_json(const struct install_outcome *o, bool line, struct why *w)
 	json_bundle(&j, o->bundle);
 	json_checks(&j, o->preflight);
 	json_bytes(&j, o->progress);
+	json_source(&j, o->bundle);
 	json_u64(&j, "elapsed_ms", o->elapsed_ms);
 	json_end(&j);
 	return json_finish(&j, w);
@@ -131,6 +147,20 @@ static void text_written(const struct install_outcome *o)
 		o->elapsed_ms % 1000 / 100);
 }
 
+/* What the network was asked for. */
+static void text_source(const struct bundle *b)
+{
+	char received[16], twice[16];
+	struct source_stats s;
+
+	if (!source_pays(b->src))
+		return;
+	s = source_stats(b->src);
+	if (s.requests)
+		(void)printf("network: %s in %" PRIu64 " requests, %s of it twice\n",
+			     format_size(s.received_bytes, received), s.requests, format_size(s.twice_bytes, twice));
+}
+
 void install_show_text(const struct install_outcome *o)
 {
 	const struct preflight *p = o->preflight;
@@ -152,5 +182,6 @@ void install_show_text(const struct install_outcome *o)
 	}
 	if (p->plan.action != INSTALL_ARM)
 		text_written(o);
+	text_source(o->bundle);
 	(void)printf("slot %s: version %s is armed: reboot to try it\n", slot_name(p->plan.target), version);
 }

@@ -51,6 +51,16 @@ static int check_signature(struct flight *k, struct finding *f, struct why *w)
 		     k->b->signers.good == 1 ? "" : "s", k->b->signers.required);
 }
 
+static int check_source(struct flight *k, struct finding *f, struct why *w)
+{
+	const struct source *s = k->b->src;
+	char size[16];
+
+	(void)w;
+	return found(f, "%s of %s, %s", format_size(bundle_bytes(k->b), size), s->name,
+		     s->manner ? s->manner : "in memory");
+}
+
 static int check_compatible(struct flight *k, struct finding *f, struct why *w)
 {
 	const char *want = k->parts->boot->conf->compatible, *have = k->b->manifest.compatible;
@@ -314,6 +324,7 @@ void preflight_run(const struct install_parts *parts, const struct bundle *b, co
 	struct flight k = { .parts = parts, .b = b, .o = o, .p = ret };
 
 	*ret = (struct preflight){ 0 };
+	check(&k, "source", check_source);
 	check(&k, "signature", check_signature);
 	check(&k, "compatible", check_compatible);
 	if (!check(&k, "record", check_record))

@@ -179,6 +179,8 @@ void rig_make(struct rig *g)
 	public = keys_public(&g->key);
 	g->trust.threshold = 1;
 	assert_ok(trust_add(&g->trust, &public, "rig", &w), w);
+	decrypt_key_generate(&g->device.at[0]);
+	g->device.n = 1;
 	open_state(g);
 	first_record(g);
 	open_parts(g);
@@ -222,6 +224,8 @@ static void write_recipe(const struct rig *g, const struct rig_image *image, FIL
 
 const char *rig_bundle(const struct rig *g, const char *name, const struct rig_image *image)
 {
+	struct recipient device = g->device.at[0].recipient;
+	const struct recipients to = { .at = &device, .n = image->encrypted };
 	struct bundle_job job = { .keys = image->key ? image->key : &g->key, .n_keys = 1, .threads = 1, .clock = 1 };
 	static char paths[8][256];
 	static unsigned int turn;
@@ -244,6 +248,7 @@ const char *rig_bundle(const struct rig *g, const char *name, const struct rig_i
 	assert_int_equal(fclose(f), 0);
 	assert_ok(recipe_read(scratch_path("in.conf"), &recipe, &w), w);
 	job.recipe = &recipe;
+	job.to = &to;
 	job.path = paths[turn++ % ARRAY_SIZE(paths)];
 	(void)snprintf(paths[(turn - 1) % ARRAY_SIZE(paths)], sizeof(paths[0]), "%s", scratch_path(name));
 	assert_ok(bundle_write(&job, &written, &w), w);

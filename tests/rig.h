@@ -8,6 +8,7 @@
 
 #include "partitions/sequence.h"
 #include "updater/keys.h"
+#include "updater/recipient.h"
 #include "updater/trust.h"
 
 #define RIG_SLOT_BYTES  (4u << 20)
@@ -23,6 +24,7 @@ struct rig {
 	struct boot_machine boot;
 	struct secret_key key;
 	struct trust trust;
+	struct decrypt_keys device; /* one key */
 };
 
 /** Everything as new, in the scratch folder; a rig that was there before is replaced. */
@@ -42,6 +44,7 @@ struct rig_image {
 	uint32_t chunk_bytes;         /* 0: RIG_CHUNK_BYTES */
 	const char *boot_name;        /* NULL: linux.efi; "": no boot file */
 	const struct secret_key *key; /* NULL: the rig's */
+	bool encrypted;               /* for the rig's device */
 };
 /** Make a bundle with this image and a boot file for each slot. Returns its path, valid until the eighth call. */
 const char *rig_bundle(const struct rig *g, const char *name, const struct rig_image *image);

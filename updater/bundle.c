@@ -88,6 +88,7 @@ static int check_head(struct bundle *b, const struct belief *by, struct why *w)
 	r = verify(b, by, w);
 	r = r ? r : manifest_parse(b->manifest_text, &b->manifest, w);
 	r = r ? r : check_sizes(b, w);
+	b->unlocked = !b->manifest.encryption.recipients;
 	return r ? why_in(w, r, "%s", b->src->name) : 0;
 }
 
@@ -127,8 +128,41 @@ void bundle_move(struct bundle *b, struct source *src)
 	b->src = src;
 }
 
+static int find_key(struct bundle *b, const struct decrypt_keys *keys, struct why *w)
+{
+	struct content_key *key;
+	int r;
+
+	if (!keys || keys->n == 0)
+		return refuse(w, -ENOKEY, "encrypted, and there is no key that decrypts");
+	key = calloc(1, sizeof(*key));
+	if (!key)
+		return fail(w, -ENOMEM, "out of memory");
+	r = recipient_table_unlock(b->src, bundle_header_tables_at(&b->header), &b->manifest.encryption, keys, key, w);
+	if (r)
+		free(key);
+	else
+		b->key = key;
+	return r;
+}
+
+int bundle_unlock(struct bundle *b, const struct decrypt_keys *keys, struct why *w)
+{
+	int r = b->unlocked ? 0 : find_key(b, keys, w);
+
+	if (r)
+		return why_in(w, r, "%s", b->src->name);
+	if (!b->unlocked)
+		manifest_mask(&b->manifest, b->key);
+	b->unlocked = true;
+	return 0;
+}
+
 void bundle_close(struct bundle *b)
 {
+	if (b->key)
+		content_key_wipe(b->key);
+	free(b->key);
 	manifest_done(&b->manifest);
 	free((void *)(uintptr_t)b->manifest_text.p);
 	free((void *)(uintptr_t)b->signatures_text.p);
@@ -151,7 +185,10 @@ int bundle_chunks(const struct bundle *b, const struct payload *p, struct chunks
 	int r = chunks_open(b->src, bundle_header_tables_at(&b->header) + p->table_offset, b->header.payload_bytes, p,
 			    ret, w);
 
-	return r ? why_in(w, r, "%s", b->src->name) : 0;
+	if (r)
+		return why_in(w, r, "%s", b->src->name);
+	chunks_unlock(ret, b->key);
+	return 0;
 }
 
 int bundle_read_stored(const struct bundle *b, const struct chunk *c, void *buf, struct why *w)

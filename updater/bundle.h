@@ -22,6 +22,7 @@
 
 #include "updater/bundle_header.h"
 #include "updater/chunks.h"
+#include "updater/recipient_table.h"
 #include "updater/trust.h"
 
 enum bundle_part {
@@ -39,7 +40,9 @@ struct bundle {
 	struct bytes trust_text; /* trust statements: signed by themselves, not covered by the manifest; may be empty */
 	struct manifest manifest;
 	struct signers signers;
-	bool verified; /* by bundle_open() or bundle_open_id(); false: for display only */
+	struct content_key *key; /* of an encrypted bundle that is unlocked: what chunks are decoded with; owned */
+	bool unlocked;           /* it has its key, or it is not encrypted */
+	bool verified;           /* by bundle_open() or bundle_open_id(); false: for display only */
 };
 
 /**
@@ -58,6 +61,14 @@ MUST_USE int bundle_open_id(struct source *src, enum bundle_part part, const str
 MUST_USE int bundle_open_unverified(struct source *src, enum bundle_part part, struct bundle *ret, struct why *w);
 /** From now on read from this source, which holds the same bundle; borrowed. */
 void bundle_move(struct bundle *b, struct source *src);
+/**
+ * Find the key of an encrypted bundle; one in clear stays as it is. Until then it is locked: its chunks cannot be had, and
+ * raw_hash and base_hash of its payloads are hidden.
+ * @keys  borrowed for the call; NULL: there are none
+ * Returns 0; -ENOKEY (refused, exit code 3) it is for none of the keys; -EKEYREJECTED (refused) the entry for one of them is
+ * wrong; -EBADMSG damaged; the source's error.
+ */
+MUST_USE int bundle_unlock(struct bundle *b, const struct decrypt_keys *keys, struct why *w);
 /** End it; all zero is fine. The source stays open. */
 void bundle_close(struct bundle *b);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "updater/chunks.h"
+#include "updater/recipient_table.h"
 
 /* Copy and lay out the payloads; payload_bytes becomes the most there can be, everything stored as it is. */
 static int lay_out(const struct manifest *m, struct manifest *ret, struct why *w)
@@ -12,16 +13,18 @@ static int lay_out(const struct manifest *m, struct manifest *ret, struct why *w
 	plan.payloads = calloc(m->n_payloads, sizeof(*plan.payloads));
 	if (!plan.payloads)
 		return fail(w, -ENOMEM, "out of memory");
-	plan.tables_bytes = 0;
+	plan.tables_bytes = recipient_table_bytes(m->encryption.recipients);
 	plan.payload_bytes = 0;
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		struct payload *p = &plan.payloads[i];
 
 		*p = m->payloads[i];
 		p->table_offset = plan.tables_bytes;
-		p->table_bytes = chunks_table_bytes(p->chunks, p->index_blocks);
+		p->number = (uint32_t)i;
+		p->tag_bytes = m->encryption.recipients ? SEAL_TAG_BYTES : 0;
+		p->table_bytes = payload_table_bytes(p);
 		plan.tables_bytes += p->table_bytes;
-		plan.payload_bytes += p->size_bytes;
+		plan.payload_bytes += p->size_bytes + p->chunks * p->tag_bytes;
 	}
 	*ret = plan;
 	return 0;

@@ -30,12 +30,14 @@ static int open_stream(struct bundle_stream *s, struct why *w)
 {
 	int r;
 
-	s->stored = malloc(s->p->chunk_bytes);
+	s->stored = malloc(s->p->chunk_bytes + s->p->tag_bytes);
 	s->group = malloc(s->p->group_bytes);
 	if (!s->stored || !s->group)
 		return fail(w, -ENOMEM, "out of memory");
 	r = bundle_chunks(s->b, s->p, &s->table, w);
-	return r ? r : decoder_init(&s->decoder, w);
+	r = r ? r : decoder_init(&s->decoder, w);
+	s->decoder.key = s->b->key;
+	return r;
 }
 
 int bundle_stream_open(const struct bundle *b, const struct payload *p, struct bundle_stream **ret, struct why *w)

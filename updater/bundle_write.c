@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "updater/bundle.h"
+#include "updater/bundle_lock.h"
 #include "updater/bundle_plan.h"
 #include "updater/chunks_build.h"
 #include "updater/cut.h"
@@ -32,6 +33,7 @@ struct writer {
 	struct bundle_plan plan;
 	struct packer *packer;
 	struct dedupe seen;
+	struct bundle_lock lock;
 	uint8_t *tables;
 	char temp[PATH_MAX];
 	bool has_temp;                 /* there is a file of that name, ours */
@@ -190,10 +192,13 @@ static struct hash chain_on(const struct hash *before, const struct chunk *c)
 
 static int store(struct writer *wr, struct encoded *x, struct why *w)
 {
-	int r = pwrite_full(wr->out, x->stored.p, x->stored.n, wr->plan.header.payload_offset + wr->stored, wr->temp,
-			    w);
+	int r;
 
 	x->chunk.stored_offset = wr->stored;
+	r = bundle_lock_chunk(&wr->lock, &x->chunk, &x->stored, w);
+	if (r)
+		return r;
+	r = pwrite_full(wr->out, x->stored.p, x->stored.n, wr->plan.header.payload_offset + wr->stored, wr->temp, w);
 	wr->stored += x->stored.n;
 	wr->result.raw_chunks += x->chunk.encoding == CHUNK_RAW;
 	return r;
@@ -349,8 +354,22 @@ static int pack_payload(struct writer *wr, size_t i, struct why *w)
 		return r;
 	wr->result.chunks += part->cuts.n;
 	p->raw_hash = hasher_end(&part->hasher);
-	chunks_build_seal(&part->table);
 	return 0;
+}
+
+/* Not before all payloads are packed: until then equal chunks are found by the entries in clear. */
+static int seal_tables(struct writer *wr, struct why *w)
+{
+	struct manifest *m = &wr->plan.manifest;
+	const struct content_key *key = bundle_lock_key(&wr->lock);
+
+	for (size_t i = 0; i < m->n_payloads; i++) {
+		wr->parts[i].table.key = key;
+		chunks_build_seal(&wr->parts[i].table);
+	}
+	if (key)
+		manifest_mask(m, key);
+	return bundle_lock_recipients(&wr->lock, wr->tables, &m->encryption, w);
 }
 
 static int write_head(struct writer *wr, struct why *w)
@@ -361,7 +380,8 @@ static int write_head(struct writer *wr, struct why *w)
 	int r;
 
 	m->payload_bytes = wr->stored;
-	r = bundle_plan_head(&wr->plan, &head, &wr->result.id, w);
+	r = seal_tables(wr, w);
+	r = r ? r : bundle_plan_head(&wr->plan, &head, &wr->result.id, w);
 	r = r ? r : pwrite_full(wr->out, head, (size_t)at, 0, wr->temp, w);
 	r = r ? r : pwrite_full(wr->out, wr->tables, (size_t)m->tables_bytes, at, wr->temp, w);
 	wr->result.bundle_bytes = wr->plan.header.payload_offset + wr->stored;
@@ -411,6 +431,7 @@ static int build(struct writer *wr, struct why *w)
 {
 	int r = open_inputs(wr, w);
 
+	bundle_lock_begin(&wr->lock, wr->job->to, &wr->manifest.encryption);
 	for (size_t i = 0; !r && i < wr->manifest.n_payloads; i++)
 		r = cut_input(wr, i, w);
 	r = r ? r : plan(wr, w);
@@ -433,6 +454,7 @@ static void close_all(struct writer *wr)
 		(void)unlink(wr->temp);
 	auto_close(&wr->out);
 	packer_free(wr->packer);
+	bundle_lock_done(&wr->lock);
 	dedupe_done(&wr->seen);
 	bundle_plan_done(&wr->plan);
 	manifest_done(&wr->manifest);

@@ -10,14 +10,16 @@
 
 #include "updater/keys.h"
 #include "updater/recipe.h"
+#include "updater/recipient.h"
 
 struct bundle_job {
 	const struct recipe *recipe;
 	const struct secret_key *keys; /* one or more */
 	size_t n_keys;
-	const char *path;     /* of the bundle: replaced as a whole at the end, or left alone */
-	unsigned int threads; /* that pack */
-	int64_t clock;        /* seconds since 1970, for the signatures' trusted comment */
+	const struct recipients *to; /* for whom it is encrypted, ordered; NULL or empty: it is not */
+	const char *path;            /* of the bundle: replaced as a whole at the end, or left alone */
+	unsigned int threads;        /* that pack */
+	int64_t clock;               /* seconds since 1970, for the signatures' trusted comment */
 	/* Called often; a negative errno ends the work with that. May be NULL. */
 	int (*step)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
 	void *arg;

@@ -42,6 +42,14 @@ uint64_t chunks_table_bytes(uint64_t chunks, uint64_t index_blocks)
 	return chunks_list_bytes(chunks, index_blocks) + chunks * CHUNKS_ENTRY_BYTES + index_blocks * CHUNK_INDEX_BYTES;
 }
 
+/* Each page has a tag of its own. */
+uint64_t payload_table_bytes(const struct payload *p)
+{
+	uint64_t pages = divide_up(p->chunks, CHUNKS_PER_PAGE) + divide_up(p->index_blocks, CHUNKS_INDEX_PER_PAGE);
+
+	return chunks_table_bytes(p->chunks, p->index_blocks) + pages * p->tag_bytes;
+}
+
 /* Entries */
 
 void chunks_entry_format(const struct chunk *c, uint8_t out[CHUNKS_ENTRY_BYTES])
@@ -96,13 +104,15 @@ static bool stored_fits(const struct chunk *c, const struct chunks_limits *l)
 		return c->stored_bytes == 0 && c->stored_offset == 0 && hash_is_zero(&c->stored_hash) &&
 		       hash_is_zero(&c->raw_hash);
 	case CHUNK_RAW:
-		return c->stored_bytes == c->raw_bytes && hash_equal(&c->stored_hash, &c->raw_hash);
+		return c->stored_bytes == c->raw_bytes + l->tag_bytes &&
+		       (l->tag_bytes > 0 || hash_equal(&c->stored_hash, &c->raw_hash));
 	case CHUNK_ZSTD:
-		return c->stored_bytes > 0 && c->stored_bytes < c->raw_bytes;
+		return c->stored_bytes > l->tag_bytes && c->stored_bytes - l->tag_bytes < c->raw_bytes;
 	case CHUNK_COPY:
 		return l->base_bytes > 0 && c->stored_bytes == 0 && hash_is_zero(&c->stored_hash);
 	case CHUNK_ZSTD_REF:
-		return l->base_bytes > 0 && c->stored_bytes > 0 && c->stored_bytes < c->raw_bytes;
+		return l->base_bytes > 0 && c->stored_bytes > l->tag_bytes &&
+		       c->stored_bytes - l->tag_bytes < c->raw_bytes;
 	}
 	return false;
 }
@@ -251,7 +261,8 @@ static struct chunks_limits limits_of(const struct payload *p, uint64_t payload_
 				       .group_bytes = p->group_bytes,
 				       .payload_bytes = payload_bytes,
 				       .base_bytes = p->base_bytes,
-				       .index_blocks = p->index_blocks };
+				       .index_blocks = p->index_blocks,
+				       .tag_bytes = p->tag_bytes };
 }
 
 int chunks_open(struct source *src, uint64_t at, uint64_t payload_bytes, const struct payload *p, struct chunks *ret,
@@ -271,7 +282,7 @@ int chunks_open(struct source *src, uint64_t at, uint64_t payload_bytes, const s
 	int r = 0;
 
 	t.list = malloc((size_t)chunks_list_bytes(p->chunks, p->index_blocks));
-	t.page = malloc(per_page * CHUNKS_ENTRY_BYTES);
+	t.page = malloc(per_page * CHUNKS_ENTRY_BYTES + p->tag_bytes);
 	t.places = malloc((per_page + 1) * sizeof(*t.places));
 	if (!t.list || !t.page || !t.places)
 		r = fail(w, -ENOMEM, "out of memory");
@@ -282,6 +293,11 @@ int chunks_open(struct source *src, uint64_t at, uint64_t payload_bytes, const s
 	}
 	*ret = t;
 	return 0;
+}
+
+void chunks_unlock(struct chunks *t, const struct content_key *key)
+{
+	t->key = key;
 }
 
 void chunks_done(struct chunks *t)
@@ -308,14 +324,36 @@ static struct bytes page_bytes(const struct chunks *t, uint64_t page)
 	return bytes_of(t->page, on_page(t->payload->chunks, page, CHUNKS_PER_PAGE) * CHUNKS_ENTRY_BYTES);
 }
 
-/* `in` was read from the table; its hash is at `at` in the list. */
-static int check_hash(const struct chunks *t, struct bytes in, uint64_t at, struct why *w)
-{
-	struct hash got = hash_of(in);
+/* A page of either sort. */
+struct page {
+	enum seal_kind kind;
+	uint64_t number;
+	size_t bytes;     /* in clear */
+	uint64_t at;      /* in the table, if pages had no tags */
+	uint64_t hash_at; /* in the list */
+	uint8_t *ret;     /* room for it, and for its tag */
+};
 
-	if (memcmp(got.b, t->list + at, HASH_BYTES) != 0)
+/* Read it, check its hash, and only then decrypt it. */
+static int load_page(const struct chunks *t, const struct page *p, struct why *w)
+{
+	uint32_t tag = t->limits.tag_bytes;
+	uint64_t before = p->number + (p->kind == SEAL_INDEX ? t->pages : 0); /* pages, with a tag each */
+	const struct seal_place place = {
+		.kind = p->kind, .payload = t->payload->number, .at = p->number, .raw_bytes = (uint32_t)p->bytes
+	};
+	struct hash got;
+	int r;
+
+	if (tag && !t->key)
+		return refuse(w, -ENOKEY, "encrypted, and there is no key for it");
+	r = source_read(t->src, p->ret, p->bytes + tag, t->at + p->at + before * tag, w);
+	if (r)
+		return r;
+	got = hash_of(bytes_of(p->ret, p->bytes + tag));
+	if (memcmp(got.b, t->list + p->hash_at, HASH_BYTES) != 0)
 		return fail(w, -EBADMSG, "not the signed one: the bundle is damaged");
-	return 0;
+	return tag ? seal_unlock(t->key, &place, bytes_of(p->ret, p->bytes + tag), p->ret, w) : 0;
 }
 
 /* That the page is what the list says of it was checked; that it fits between its neighbours is here. */
@@ -336,12 +374,18 @@ static int check_page(struct chunks *t, uint64_t page, struct bytes entries, str
 static int read_page(struct chunks *t, uint64_t page, struct why *w)
 {
 	struct bytes entries = page_bytes(t, page);
-	uint64_t at = t->at + chunks_list_bytes(t->payload->chunks, t->payload->index_blocks);
+	const struct page p = {
+		.kind = SEAL_ENTRIES,
+		.number = page,
+		.bytes = entries.n,
+		.at = chunks_list_bytes(t->payload->chunks, t->payload->index_blocks) + page * CHUNKS_PAGE_BYTES,
+		.hash_at = page * CHUNKS_LIST_BYTES + LIST_AT_HASH,
+		.ret = t->page,
+	};
 	int r;
 
 	t->loaded = UNKNOWN;
-	r = source_read(t->src, t->page, entries.n, at + page * CHUNKS_PAGE_BYTES, w);
-	r = r ? r : check_hash(t, entries, page * CHUNKS_LIST_BYTES + LIST_AT_HASH, w);
+	r = load_page(t, &p, w);
 	r = r ? r : check_page(t, page, entries, w);
 	if (!r)
 		t->loaded = page;
@@ -370,18 +414,23 @@ int chunks_get(struct chunks *t, uint64_t i, struct chunk *ret, struct why *w)
 
 static int read_index(struct chunks *t, uint64_t page, struct why *w)
 {
-	const struct payload *p = t->payload;
-	size_t n = on_page(p->index_blocks, page, CHUNKS_INDEX_PER_PAGE) * CHUNK_INDEX_BYTES;
-	uint64_t at = t->at + chunks_list_bytes(p->chunks, p->index_blocks) + p->chunks * CHUNKS_ENTRY_BYTES;
+	uint64_t chunks = t->payload->chunks, blocks = t->payload->index_blocks;
+	struct page p = {
+		.kind = SEAL_INDEX,
+		.number = page,
+		.bytes = on_page(blocks, page, CHUNKS_INDEX_PER_PAGE) * CHUNK_INDEX_BYTES,
+		.at = chunks_list_bytes(chunks, blocks) + chunks * CHUNKS_ENTRY_BYTES + page * CHUNKS_INDEX_PAGE_BYTES,
+		.hash_at = t->pages * CHUNKS_LIST_BYTES + page * HASH_BYTES,
+	};
 	int r;
 
 	if (!t->index)
-		t->index = malloc(CHUNKS_INDEX_PAGE_BYTES);
+		t->index = malloc(CHUNKS_INDEX_PAGE_BYTES + t->limits.tag_bytes);
 	if (!t->index)
 		return fail(w, -ENOMEM, "out of memory");
 	t->index_loaded = UNKNOWN;
-	r = source_read(t->src, t->index, n, at + page * CHUNKS_INDEX_PAGE_BYTES, w);
-	r = r ? r : check_hash(t, bytes_of(t->index, n), t->pages * CHUNKS_LIST_BYTES + page * HASH_BYTES, w);
+	p.ret = t->index;
+	r = load_page(t, &p, w);
 	if (!r)
 		t->index_loaded = page;
 	return r;

@@ -15,6 +15,7 @@
  *	CHUNK_COPY     1..p->chunk_bytes   0             offset in the base; hash 0    0
  *	CHUNK_ZSTD_REF 1..p->chunk_bytes   1..raw - 1    in the payload area           0
  *
+ * In an encrypted bundle what is stored has a tag of SEAL_TAG_BYTES behind it, which counts.
  * No chunk but CHUNK_ZERO crosses a multiple of p->group_bytes. The last two are there only if p->base_bytes is not 0.
  */
 #ifndef UPDATER_CHUNKS_H
@@ -55,6 +56,7 @@ struct chunks_limits {
 	uint64_t payload_bytes; /* size of the payload area */
 	uint64_t base_bytes;    /* size of the base; 0: there is none */
 	uint64_t index_blocks;  /* 0: no index */
+	uint32_t tag_bytes;     /* SEAL_TAG_BYTES behind what is stored of a chunk in an encrypted bundle, else 0 */
 };
 
 /* Where a chunk is: sums over the entries before it. */
@@ -66,6 +68,7 @@ struct chunk_place {
 struct chunks {
 	struct source *src;
 	const struct payload *payload;
+	const struct content_key *key; /* of an encrypted bundle */
 	struct chunks_limits limits;
 	uint64_t at; /* of the table, in the source */
 	uint64_t pages, index_pages;
@@ -80,6 +83,8 @@ struct chunks {
 uint64_t chunk_index_blocks(const struct chunk *c);
 /** Bytes of a table: list, entries, index. Numbers are below MANIFEST_TABLES_MAX. */
 uint64_t chunks_table_bytes(uint64_t chunks, uint64_t index_blocks);
+/** What the table of p takes, with its tags in an encrypted bundle: what p->table_bytes has to be. */
+uint64_t payload_table_bytes(const struct payload *p);
 /** Bytes of its list alone. */
 uint64_t chunks_list_bytes(uint64_t chunks, uint64_t index_blocks);
 
@@ -92,6 +97,8 @@ uint64_t chunks_list_bytes(uint64_t chunks, uint64_t index_blocks);
  */
 MUST_USE int chunks_open(struct source *src, uint64_t at, uint64_t payload_bytes, const struct payload *p,
 			 struct chunks *ret, struct why *w);
+/** The key of an encrypted bundle, borrowed; before anything is got. */
+void chunks_unlock(struct chunks *t, const struct content_key *key);
 void chunks_done(struct chunks *t);
 
 /** Entry i (below p->chunks, else -EINVAL), reading and checking its page when another one is in memory. -EBADMSG. */

@@ -9,6 +9,7 @@
 
 struct chunks_build {
 	struct payload *payload;
+	const struct content_key *key; /* of an encrypted bundle: the caller's to set before the end */
 	uint8_t *table, *entry, *index; /* where the next entry goes, and the next block's short hash */
 	uint64_t chunks;                /* so far */
 	struct chunk_place at;
@@ -25,7 +26,10 @@ void chunks_build_begin(struct chunks_build *b, struct payload *p, uint8_t *room
  * Returns where its entry is.
  */
 const uint8_t *chunks_build_add(struct chunks_build *b, const struct chunk *c, const uint8_t *index);
-/** All are there: hash the pages, and set p->table_hash. */
+/**
+ * All are there: hash the pages, and set p->table_hash. In an encrypted bundle pages are encrypted first, and entries do not
+ * stay where they were.
+ */
 void chunks_build_seal(struct chunks_build *b);
 
 /** Short hashes of a chunk's raw bytes, CHUNK_INDEX_BYTES for each block. */

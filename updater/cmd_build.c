@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "updater/decryptfile.h"
 #include "updater/keyfile.h"
 #include "updater/packer.h"
 
@@ -26,6 +27,16 @@ static int load_keys(const struct build_options *o, struct build *ret, struct wh
 				return misuse(w, -EINVAL, "%s: the key is given twice", o->keys.at[i]);
 	}
 	return 0;
+}
+
+static int load_recipients(const struct build_options *o, struct recipients *ret, struct why *w)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < o->encrypt_to.n; i++)
+		r = recipients_load(ret, o->encrypt_to.at[i], w);
+	recipients_sort(ret);
+	return r;
 }
 
 static unsigned int usable_cpus(void)
@@ -108,6 +119,7 @@ int build_begin(const struct build_options *o, struct build *ret, struct why *w)
 	r = read_threads(o->threads, &ret->threads, w);
 	r = r ? r : progress_style_parse(o->progress, &ret->style, w);
 	r = r ? r : read_clock(&ret->clock, w);
+	r = r ? r : load_recipients(o, &ret->to, w);
 	return r ? r : load_keys(o, ret, w);
 }
 
@@ -115,6 +127,7 @@ void build_done(struct build *b)
 {
 	for (size_t i = 0; i < b->n_keys; i++)
 		keys_wipe(&b->keys[i]);
+	recipients_done(&b->to);
 }
 
 int build_step(void *arg, uint64_t done_bytes, uint64_t total_bytes)
@@ -127,6 +140,7 @@ static void fill_in(struct build *b, struct bundle_job *job)
 {
 	job->keys = b->keys;
 	job->n_keys = b->n_keys;
+	job->to = &b->to;
 	job->path = b->options->output;
 	job->threads = b->threads;
 	job->clock = b->clock;

@@ -11,6 +11,7 @@
 struct build_options {
 	const char *output;
 	struct args_list keys;
+	struct args_list encrypt_to;
 	const char *password_file;
 	const char *threads;
 	const char *progress;
@@ -24,6 +25,10 @@ struct build_options {
 		  .arg = "FILE",                                                                                       \
 		  .help = "secret key to sign with; may be repeated",                                                  \
 		  .list = &(b).keys },                                                                                 \
+		{ .name = "encrypt-to",                                                                                \
+		  .arg = "FILE",                                                                                       \
+		  .help = "encrypt for the recipients in a list or a folder; may be repeated",                         \
+		  .list = &(b).encrypt_to },                                                                           \
 		{ .name = "password-file",                                                                             \
 		  .arg = "FILE",                                                                                       \
 		  .help = "the first line of FILE unlocks the keys",                                                   \
@@ -42,6 +47,7 @@ struct build {
 	const struct build_options *options;
 	struct secret_key keys[ARGS_LIST_MAX];
 	size_t n_keys;
+	struct recipients to;
 	unsigned int threads;
 	int64_t clock; /* now, or SOURCE_DATE_EPOCH */
 	enum progress_style style;

@@ -162,9 +162,11 @@ static int extract(const char *path, const struct extract *e, struct why *w)
 	r = r ? r : open_bundle(path, &e->trust, &e->net, &o, w);
 	if (!r && !o.bundle.verified)
 		(void)fprintf(stderr, "tandem bundle extract: the signatures of %s are not verified\n", path);
-	r = r ? r : write_texts(e, &o.bundle, w);
 	if (!r && e->payload)
 		r = open_ahead(&o, w);
+	if (!r && e->payload)
+		r = opened_need_key(&o, w);
+	r = r ? r : write_texts(e, &o.bundle, w);
 	if (!r && e->payload)
 		r = write_payload(e, &o.bundle, style, w);
 	return r || !e->as_json ? r : report_json(path, e, o.bundle.verified, style == PROGRESS_JSON, w);

@@ -12,6 +12,8 @@
 #include "updater/cmd.h"
 #include "updater/cmd_open.h"
 
+#define RECIPIENTS_SHOWN 16u
+
 #define INFO_USAGE "tandem bundle info FILE|URL|- [--trust DIR | --key FILE ...] [--threshold N] [--json] ..."
 #define INFO_HELP                                                                                                       \
 	"Show what a bundle is, what it carries and who signed it. Without --trust or --key nothing is verified, and\n" \
@@ -60,11 +62,46 @@ static void print_payload(const struct payload *p)
 	(void)printf("%s\n", p->base_bytes ? ", from another image" : "");
 }
 
-static void print_info(const char *path, const struct opened *o)
+/* Of an encrypted bundle: the first recipients. */
+struct shown_recipients {
+	struct recipient_id ids[RECIPIENTS_SHOWN];
+	size_t n;
+};
+
+static int look_at_recipients(const struct bundle *b, struct shown_recipients *ret, struct why *w)
+{
+	const struct encryption *e = &b->manifest.encryption;
+	int r;
+
+	if (!e->recipients)
+		return 0;
+	r = recipient_table_ids(b->src, bundle_header_tables_at(&b->header), e, RECIPIENTS_SHOWN, ret->ids, &ret->n, w);
+	return r ? why_in(w, r, "%s", b->src->name) : 0;
+}
+
+static void print_encryption(const struct bundle *b, const struct shown_recipients *s)
+{
+	uint64_t n = b->manifest.encryption.recipients;
+	char id[RECIPIENT_ID_HEX];
+
+	if (!n)
+		return;
+	(void)printf("encrypted:   for %" PRIu64 " recipient%s%s:", n, n == 1 ? "" : "s",
+		     b->unlocked ? "; the key given is one of them" : "");
+	for (size_t i = 0; i < s->n; i++)
+		(void)printf(" %s", recipient_id_format(&s->ids[i], id));
+	(void)printf(n > s->n ? " ...\n" : "\n");
+}
+
+static int print_info(const char *path, const struct opened *o, struct why *w)
 {
 	const struct bundle *b = &o->bundle;
+	struct shown_recipients recipients = { 0 };
 	char size[16], id[2 * HASH_BYTES + 1];
+	int r = look_at_recipients(b, &recipients, w);
 
+	if (r)
+		return r;
 	(void)printf("bundle:      %s, %s (%" PRIu64 " bytes)\n", path, format_size(bundle_bytes(b), size),
 		     bundle_bytes(b));
 	if (b->verified)
@@ -78,8 +115,10 @@ static void print_info(const char *path, const struct opened *o)
 	if (b->manifest.description[0])
 		(void)printf("description: %s\n", b->manifest.description);
 	print_signers(b);
+	print_encryption(b, &recipients);
 	for (size_t i = 0; i < b->manifest.n_payloads; i++)
 		print_payload(&b->manifest.payloads[i]);
+	return 0;
 }
 
 static void json_signers(struct json *j, const struct bundle *b)
@@ -98,12 +137,22 @@ static void json_signers(struct json *j, const struct bundle *b)
 	json_end(j);
 }
 
-static void json_payloads(struct json *j, const struct manifest *m)
+/* null while it is hidden. */
+static void json_hash(struct json *j, const char *name, const struct hash *h, bool known)
 {
+	char hex[2 * HASH_BYTES + 1];
+
+	json_string(j, name, known ? format_hex(h->b, sizeof(h->b), hex) : NULL);
+}
+
+static void json_payloads(struct json *j, const struct bundle *b)
+{
+	const struct manifest *m = &b->manifest;
+
 	json_array(j, "payloads");
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		const struct payload *p = &m->payloads[i];
-		char slot[2] = { p->slot, '\0' }, hex[2 * HASH_BYTES + 1];
+		char slot[2] = { p->slot, '\0' };
 
 		json_object(j, NULL);
 		json_string(j, "name", p->name);
@@ -111,13 +160,12 @@ static void json_payloads(struct json *j, const struct manifest *m)
 		json_string(j, "slot", p->slot ? slot : NULL);
 		json_text(j, "file_name", p->file_name);
 		json_u64(j, "size_bytes", p->size_bytes);
-		json_string(j, "raw_hash", format_hex(p->raw_hash.b, sizeof(p->raw_hash.b), hex));
+		json_hash(j, "raw_hash", &p->raw_hash, b->unlocked);
 		json_u64(j, "chunk_bytes", p->chunk_bytes);
 		json_u64(j, "group_bytes", p->group_bytes);
 		json_u64(j, "chunks", p->chunks);
 		json_u64(j, "index_blocks", p->index_blocks);
-		json_string(j, "base_hash",
-			    p->base_bytes ? format_hex(p->base_hash.b, sizeof(p->base_hash.b), hex) : NULL);
+		json_hash(j, "base_hash", &p->base_hash, b->unlocked && p->base_bytes);
 		if (p->kind == PAYLOAD_TREE) {
 			json_u64(j, "tree_bytes", p->tree_bytes);
 			json_u64(j, "tree_entries", p->tree_entries);
@@ -127,12 +175,36 @@ static void json_payloads(struct json *j, const struct manifest *m)
 	json_end(j);
 }
 
+/* null for a bundle in clear. */
+static void json_encryption(struct json *j, const struct bundle *b, const struct shown_recipients *s)
+{
+	char id[RECIPIENT_ID_HEX];
+
+	if (!b->manifest.encryption.recipients) {
+		json_null(j, "encryption");
+		return;
+	}
+	json_object(j, "encryption");
+	json_u64(j, "recipients", b->manifest.encryption.recipients);
+	json_bool(j, "unlocked", b->unlocked);
+	json_array(j, "first_recipients");
+	for (size_t i = 0; i < s->n; i++)
+		json_string(j, NULL, recipient_id_format(&s->ids[i], id));
+	json_end(j);
+	json_end(j);
+}
+
 static int json_info(const char *path, const struct opened *o, bool line, struct why *w)
 {
 	const struct bundle *b = &o->bundle;
+	struct shown_recipients recipients = { 0 };
 	char id[2 * HASH_BYTES + 1];
 	struct json j = { .to = stdout, .line = line };
 
+	int r = look_at_recipients(b, &recipients, w);
+
+	if (r)
+		return r;
 	json_object(&j, NULL);
 	json_string(&j, "file", path);
 	json_u64(&j, "size_bytes", bundle_bytes(b));
@@ -145,7 +217,8 @@ static int json_info(const char *path, const struct opened *o, bool line, struct
 	json_u64(&j, "epoch", b->manifest.epoch);
 	json_text(&j, "description", b->manifest.description);
 	json_signers(&j, b);
-	json_payloads(&j, &b->manifest);
+	json_encryption(&j, b, &recipients);
+	json_payloads(&j, b);
 	json_end(&j);
 	return json_finish(&j, w);
 }
@@ -168,10 +241,9 @@ int cmd_bundle_info(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = open_bundle(args.at[0], &trust, &net, &o, &w);
-	if (!r && as_json)
-		r = json_info(args.at[0], &o, false, &w);
-	else if (!r)
-		print_info(args.at[0], &o);
+	r = r ? r : opened_unlock(&o, &w);
+	if (!r)
+		r = as_json ? json_info(args.at[0], &o, false, &w) : print_info(args.at[0], &o, &w);
 	return r ? why_report(&w, "tandem bundle info") : EXIT_DONE;
 }
 
@@ -219,6 +291,7 @@ static int verify(const char *path, const struct trust_options *trust, const str
 	r = progress_style_parse(how, &style, w);
 	r = r ? r : open_bundle(path, trust, net, &o, w);
 	r = r ? r : open_ahead(&o, w);
+	r = r ? r : opened_need_key(&o, w);
 	r = r ? r : verify_all(&o.bundle, style, w);
 	if (r)
 		return r;

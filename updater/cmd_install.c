@@ -94,7 +94,10 @@ static int open_all(const char *path, const struct options *o, struct session *s
 	if (!r && url)
 		r = source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
 	r = r ? r : appliance_trust(s->appliance, bytes_of(NULL, 0), !o->dry_run, w);
-	return r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
+	r = r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
+	if (!r)
+		IGNORE(appliance_unlock(s->appliance, &s->bundle, &s->appliance->key_why)); /* preflight says it */
+	return r;
 }
 
 static void say_begin(const struct session *s, const struct options *o)

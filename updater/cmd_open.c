@@ -1,6 +1,7 @@
 #include "updater/cmd_open.h"
 
 #include "base/parse.h"
+#include "updater/decryptfile.h"
 
 bool trust_given(const struct trust_options *o)
 {
@@ -41,6 +42,7 @@ int open_bundle(const char *where, const struct trust_options *t, const struct n
 	bool verify = trust_given(t);
 	int r = 0;
 
+	o->options = t;
 	if (!verify && t->threshold)
 		return misuse(w, -EINVAL, "--threshold counts trusted keys: give --trust DIR or --key FILE as well");
 	if (verify)
@@ -50,6 +52,27 @@ int open_bundle(const char *where, const struct trust_options *t, const struct n
 		return r;
 	return verify ? bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w)
 		      : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
+}
+
+int opened_unlock(struct opened *o, struct why *w)
+{
+	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
+	const struct args_list *files = &o->options->decrypt;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < files->n; i++)
+		r = decrypt_keys_load(&keys, files->at[i], w);
+	return r || files->n == 0 ? r : bundle_unlock(&o->bundle, &keys, w);
+}
+
+int opened_need_key(struct opened *o, struct why *w)
+{
+	int r = opened_unlock(o, w);
+
+	if (r || o->bundle.unlocked)
+		return r;
+	r = bundle_unlock(&o->bundle, NULL, w);
+	return why_next(w, r, "give the secret key of one of its recipients: --decrypt-with FILE");
 }
 
 int open_ahead(struct opened *o, struct why *w)

@@ -1,5 +1,5 @@
 /*
- * cmd_open - what the verbs that read a bundle share: the options that name trusted keys, and opening by them.
+ * cmd_open - what the verbs that read a bundle share: the options that name keys, and opening by them.
  */
 #ifndef UPDATER_CMD_OPEN_H
 #define UPDATER_CMD_OPEN_H
@@ -8,20 +8,25 @@
 #include "updater/bundle.h"
 #include "updater/cmd_source.h"
 
-/* Which keys are trusted, as the options say. */
+/* Which keys are trusted, and which decrypt, as the options say. */
 struct trust_options {
 	const char *dir;
 	struct args_list keys;
 	const char *threshold;
+	struct args_list decrypt;
 };
 
-/* Three rows for a verb's table of options. */
+/* Rows for a verb's table of options. */
 #define TRUST_OPTIONS(t)                                                                                               \
 	{ .name = "trust", .arg = "DIR", .help = "trust the public keys (*.pub) in DIR", .value = &(t).dir },          \
 		{ .name = "key", .arg = "FILE", .help = "trust this public key; may be repeated", .list = &(t).keys }, \
+		{ .name = "threshold",                                                                                 \
+		  .arg = "N",                                                                                          \
+		  .help = "how many of them must have signed; 1 if not given",                                         \
+		  .value = &(t).threshold },                                                                           \
 	{                                                                                                              \
-		.name = "threshold", .arg = "N", .help = "how many of them must have signed; 1 if not given",          \
-		.value = &(t).threshold                                                                                \
+		.name = "decrypt-with", .arg = "FILE", .help = "secret key for an encrypted bundle; may be repeated",  \
+		.list = &(t).decrypt                                                                                   \
 	}
 
 /* A bundle, the source it is read from, and whom it was verified against. */
@@ -29,6 +34,7 @@ struct opened {
 	struct source src;
 	uint8_t *head; /* of a source that pays for each read: its head, in memory */
 	struct source head_src, joined;
+	const struct trust_options *options;
 	struct trust trust; /* empty when no keys were given */
 	struct bundle bundle;
 };
@@ -36,8 +42,9 @@ struct opened {
 /** Whether the options name keys. */
 bool trust_given(const struct trust_options *o);
 /**
- * Open a bundle, verified when the options name keys, else not.
+ * Open a bundle, verified when the options name keys, else not. An encrypted one stays locked.
  * @where  as source_any()
+ * @t      borrowed as long as *o
  * @o      all zero, ended by opened_done(); not to be moved
  */
 MUST_USE int open_bundle(const char *where, const struct trust_options *t, const struct net_options *net,
@@ -47,6 +54,10 @@ MUST_USE int open_bundle(const char *where, const struct trust_options *t, const
  * the source's errors.
  */
 MUST_USE int open_ahead(struct opened *o, struct why *w);
+/** Unlock an encrypted bundle when the options name keys that decrypt. As bundle_unlock(). */
+MUST_USE int opened_unlock(struct opened *o, struct why *w);
+/** The same for whoever reads more than the manifest: without such keys it is -ENOKEY (refused). */
+MUST_USE int opened_need_key(struct opened *o, struct why *w);
 void opened_done(struct opened *o);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "partitions/mounts.h"
+#include "updater/decryptfile.h"
 
 /* O_EXCL refuses a device in use as well, but cannot say by whom. */
 static int refuse_if_used(const char *device, struct why *w)
@@ -80,6 +81,7 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 		.has_record = a->m.has_record,
 		.record_why = a->m.record_why.text,
 		.efi_why = a->m.efi_why.text,
+		.key_why = &a->key_why,
 		.running = &a->m.running,
 		.state = &a->m.state,
 		.efi_free_bytes = UINT64_MAX,
@@ -99,6 +101,24 @@ int appliance_trust(struct appliance *a, struct bytes statements, bool keep, str
 	int r = trustseat_open(&a->m.conf, &a->m, &a->seat, w);
 
 	return r ? r : trustseat_believe(&a->seat, statements, keep, &a->trust, w);
+}
+
+int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w)
+{
+	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
+	const struct sysconf *c = &a->m.conf;
+	int r = 0;
+
+	if (b->unlocked)
+		return 0;
+	for (size_t i = 0; !r && i < c->n_decrypt_keys; i++)
+		r = decrypt_keys_load(&keys, c->decrypt_keys[i], w);
+	r = r ? r : bundle_unlock(b, &keys, w);
+	if (r == -ENOKEY && keys.n == 0)
+		return why_next(w, r, "name this device's secret key in system.conf: [encryption] key=FILE");
+	if (r == -ENOKEY || r == -EKEYREJECTED)
+		return why_next(w, r, "use a bundle that is encrypted for this device, too");
+	return r;
 }
 
 int appliance_close(struct appliance *a, int r, struct why *w)

@@ -15,6 +15,7 @@ struct appliance {
 	struct blk base;            /* the running slot, likewise, for reading */
 	struct trustseat seat;      /* see appliance_trust() */
 	struct trust trust;         /* the keys that sign bundles */
+	struct why key_why;         /* why a bundle stays locked, for preflight */
 };
 
 /** Open it; *ret is ended by appliance_close() in any case. Errors as machine_open(), and -ENOMEM. */
@@ -24,6 +25,11 @@ MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struc
  * @keep  what the statements led to is durable before this returns; only with MACHINE_WRITE
  */
 MUST_USE int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w);
+/**
+ * Unlock an encrypted bundle with the keys of system.conf, [encryption], which are read only then. -ENOKEY (refused, exit
+ * code 3) there are none, or none fits; errors as decrypt_keys_load() and bundle_unlock().
+ */
+MUST_USE int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w);
 /** End it; NULL is fine. Returns r, or the error that only closing brought up. */
 MUST_USE int appliance_close(struct appliance *a, int r, struct why *w);
 

@@ -93,6 +93,7 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	if (o->bundle) {
 		r = source_any(o->bundle, &o->net, &a->m.conf.net, &src, w);
 		r = r ? r : bundle_open(&src, BUNDLE_WHOLE, &a->trust, &b, w);
+		r = r ? r : appliance_unlock(a, &b, w);
 		return r ? r : verify_by(a, s, &b, o, v, w);
 	}
 	if (info->state == STATE_EMPTY)
@@ -103,6 +104,7 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	if (r == -ENODATA)
 		return why_next(w, r,
 				"its image was not put there by 'tandem install': give its bundle by --bundle FILE");
+	r = r ? r : appliance_unlock(a, &stored.bundle, w);
 	return r ? r : verify_by(a, s, &stored.bundle, o, v, w);
 }
 

@@ -14,14 +14,15 @@ int decoder_init(struct decoder *ret, struct why *w)
 		(void)ZSTD_freeDCtx(zstd);
 		return fail(w, -ENOMEM, "no memory for a zstd decoder");
 	}
-	ret->zstd = zstd;
+	*ret = (struct decoder){ .zstd = zstd };
 	return 0;
 }
 
 void decoder_done(struct decoder *d)
 {
 	(void)ZSTD_freeDCtx(d->zstd);
-	d->zstd = NULL;
+	free(d->clear);
+	*d = (struct decoder){ 0 };
 }
 
 static int explain(const struct chunk *c, const char *what, struct why *w)
@@ -50,7 +51,42 @@ static int unpack_zstd(struct decoder *d, const struct chunk *c, struct bytes st
 	return n == c->raw_bytes ? 0 : explain(c, "decodes to fewer bytes than its table says", w);
 }
 
-/* The stored bytes have passed check_stored(). */
+/* Room for n bytes in clear: where they end up when they are stored as they are, else the decoder's own. */
+static uint8_t *clear_room(struct decoder *d, const struct decode_job *j, size_t n)
+{
+	if (j->c->encoding == CHUNK_RAW && n == j->c->raw_bytes)
+		return j->raw;
+	if (n > d->clear_room) {
+		free(d->clear);
+		d->clear = malloc(n);
+		d->clear_room = d->clear ? n : 0;
+	}
+	return d->clear;
+}
+
+/* In an encrypted bundle: *stored becomes what was encrypted. */
+static int decrypt(struct decoder *d, const struct decode_job *j, struct bytes *stored, struct why *w)
+{
+	const struct chunk *c = j->c;
+	const struct seal_place place = { .kind = SEAL_CHUNK, .at = c->stored_offset, .raw_bytes = c->raw_bytes };
+	uint8_t *clear;
+	int r;
+
+	if (!d->key || stored->n == 0)
+		return 0;
+	if (stored->n <= SEAL_TAG_BYTES)
+		return explain(c, "is not stored as its table says", w);
+	clear = clear_room(d, j, stored->n - SEAL_TAG_BYTES);
+	if (!clear)
+		return fail(w, -ENOMEM, "out of memory");
+	r = seal_unlock(d->key, &place, *stored, clear, w);
+	if (r)
+		return why_in(w, r, "chunk at raw offset %" PRIu64, c->raw_offset);
+	*stored = bytes_of(clear, stored->n - SEAL_TAG_BYTES);
+	return 0;
+}
+
+/* The stored bytes have passed check_stored() and decrypt(). */
 static int unpack(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w)
 {
 	switch (c->encoding) {
@@ -58,6 +94,8 @@ static int unpack(struct decoder *d, const struct chunk *c, struct bytes stored,
 		memset(raw, 0, c->raw_bytes);
 		return 0;
 	case CHUNK_RAW:
+		if (stored.n != c->raw_bytes)
+			return explain(c, "is not stored as its table says", w);
 		if (raw != stored.p)
 			memcpy(raw, stored.p, stored.n);
 		return 0;
@@ -87,8 +125,10 @@ static int decode_slice(struct decoder *d, const struct decode_job *jobs, size_t
 	hash_many(stored, n, got);
 	for (size_t i = 0; !r && i < n; i++)
 		r = check_stored(jobs[i].c, jobs[i].stored.n, &got[i], w);
-	for (size_t i = 0; !r && i < n; i++)
-		r = unpack(d, jobs[i].c, jobs[i].stored, jobs[i].raw, w);
+	for (size_t i = 0; !r && i < n; i++) {
+		r = decrypt(d, &jobs[i], &stored[i], w);
+		r = r ? r : unpack(d, jobs[i].c, stored[i], jobs[i].raw, w);
+	}
 	return r;
 }
 

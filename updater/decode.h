@@ -12,6 +12,9 @@
 /* What decoding needs; one for each thread, used again for every chunk. About 160 KiB. */
 struct decoder {
 	struct ZSTD_DCtx_s *zstd;
+	const struct content_key *key; /* borrowed; NULL: the bundle is not encrypted */
+	uint8_t *clear;                /* a decrypted chunk; private */
+	size_t clear_room;
 };
 
 MUST_USE int decoder_init(struct decoder *ret, struct why *w);

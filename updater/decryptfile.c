@@ -65,8 +65,6 @@ int recipients_load(struct recipients *r, const char *path, struct why *w)
 /* As ssh looks at its keys: a secret that others can read is none. */
 static int check_secrecy(const struct stat *st, const char *path, struct why *w)
 {
-	if (!S_ISREG(st->st_mode))
-		return fail(w, -EINVAL, "%s: not a regular file", path);
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return refuse(w, -EACCES, "%s: a secret key that belongs to another user", path);
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
@@ -78,39 +76,38 @@ static int check_secrecy(const struct stat *st, const char *path, struct why *w)
 }
 
 /* A secret key file is opened once: what was looked at is what is read. */
-static int read_secret(const char *path, char text[2 * RECIPIENT_TEXT_MAX], size_t *ret_n, struct why *w)
+static int read_secret(const char *path, char text[2 * RECIPIENT_TEXT_MAX], struct stat *ret, struct why *w)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-	int r;
 
 	if (fd < 0)
 		return fail_errno(w, "%s", path);
-	if (fstat(fd, &st))
+	if (fstat(fd, ret))
 		return fail_errno(w, "%s", path);
-	r = check_secrecy(&st, path, w);
-	if (!r && (st.st_size == 0 || st.st_size > 2 * RECIPIENT_TEXT_MAX))
-		r = fail(w, -EBADMSG, "%s: %lld bytes are not a secret key that decrypts", path, (long long)st.st_size);
-	r = r ? r : pread_full(fd, text, (size_t)st.st_size, 0, path, w);
-	if (!r)
-		*ret_n = (size_t)st.st_size;
-	return r;
+	if (!S_ISREG(ret->st_mode))
+		return fail(w, -EINVAL, "%s: not a regular file", path);
+	if (ret->st_size == 0 || ret->st_size > 2 * RECIPIENT_TEXT_MAX)
+		return fail(w, -EBADMSG, "%s: %lld bytes are not a secret key that decrypts", path,
+			    (long long)ret->st_size);
+	return pread_full(fd, text, (size_t)ret->st_size, 0, path, w);
 }
 
 int decrypt_keys_load(struct decrypt_keys *k, const char *path, struct why *w)
 {
 	char text[2 * RECIPIENT_TEXT_MAX];
-	size_t n = 0;
+	struct stat st = { 0 };
 	int r;
 
 	if (k->n == DECRYPT_KEYS_MAX)
 		return misuse(w, -E2BIG, "%s: over %u secret keys that decrypt", path, DECRYPT_KEYS_MAX);
-	r = read_secret(path, text, &n, w);
+	r = read_secret(path, text, &st, w);
 	if (!r) {
-		r = decrypt_key_parse(bytes_of(text, n), &k->at[k->n], w);
-		r = r ? why_in(w, r, "%s", path) : 0;
+		r = decrypt_key_parse(bytes_of(text, (size_t)st.st_size), &k->at[k->n], w);
+		r = r ? why_in(w, r, "%s", path) : check_secrecy(&st, path, w); /* what is no secret need not be kept */
 	}
 	sodium_memzero(text, sizeof(text));
+	if (r)
+		decrypt_key_wipe(&k->at[k->n]);
 	k->n += !r;
 	return r;
 }

@@ -6,6 +6,7 @@
 #include "base/ini.h"
 #include "base/parse.h"
 #include "updater/chunks.h"
+#include "updater/recipient_table.h"
 #include "updater/semver.h"
 
 #define FIRST_LINE "# tandem manifest "
@@ -32,6 +33,9 @@ enum key_bit {
 	HAS_BASE_SIZE = 1 << 16,
 	HAS_TREE_BYTES = 1 << 17,
 	HAS_TREE_ENTRIES = 1 << 18,
+	HAS_RECIPIENTS = 1 << 19,
+	HAS_RECIPIENTS_HASH = 1 << 20,
+	HAS_CONTENT = 1 << 21,
 };
 
 /* Name of the key behind a bit, and whether it belongs to a payload. */
@@ -147,6 +151,33 @@ static int set_payload_bytes(void *into, const char *sub, const char *value, str
 	(void)sub;
 	r->given |= HAS_PAYLOAD;
 	return parse_u64(value, INT64_MAX, &r->m.payload_bytes, w);
+}
+
+static int set_recipients(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct reader *r = into;
+
+	(void)sub;
+	r->given |= HAS_RECIPIENTS;
+	return parse_u64(value, RECIPIENTS_MAX, &r->m.encryption.recipients, w);
+}
+
+static int set_recipients_hash(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct reader *r = into;
+
+	(void)sub;
+	r->given |= HAS_RECIPIENTS_HASH;
+	return parse_hex(value, r->m.encryption.recipients_hash.b, HASH_BYTES, w);
+}
+
+static int set_content(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct reader *r = into;
+
+	(void)sub;
+	r->given |= HAS_CONTENT;
+	return parse_hex(value, r->m.encryption.content.b, HASH_BYTES, w);
 }
 
 /* The payload that a section [payload.NAME] is about, made when it is new; marks one of its keys as given. */
@@ -338,6 +369,9 @@ static const struct ini_key keys[] = {
 	{ .section = "bundle", .key = "description", .set = set_description },
 	{ .section = "bundle", .key = "tables", .set = set_tables },
 	{ .section = "bundle", .key = "payload", .set = set_payload_bytes },
+	{ .section = "encryption", .key = "recipients", .set = set_recipients },
+	{ .section = "encryption", .key = "recipients-hash", .set = set_recipients_hash },
+	{ .section = "encryption", .key = "content", .set = set_content },
 	{ .section = "payload.*", .key = "kind", .set = set_kind },
 	{ .section = "payload.*", .key = "slot", .set = set_slot },
 	{ .section = "payload.*", .key = "size", .set = set_size },
@@ -382,6 +416,22 @@ static int check_given(const struct reader *r, struct why *w)
 	return r->m.n_payloads ? 0 : fail(w, -EBADMSG, "manifest: no payload");
 }
 
+/* All of [encryption], or nothing of it. */
+static int check_encryption(struct reader *r, struct why *w)
+{
+	unsigned int all = HAS_RECIPIENTS | HAS_RECIPIENTS_HASH | HAS_CONTENT, given = r->given & all;
+
+	if (given && given != all)
+		return fail(w, -EBADMSG, "manifest: [encryption] lacks recipients, recipients-hash or content");
+	if (given && r->m.encryption.recipients == 0)
+		return fail(w, -EBADMSG, "manifest: [encryption] recipients: is 0");
+	for (size_t i = 0; i < r->m.n_payloads; i++) {
+		r->m.payloads[i].number = (uint32_t)i;
+		r->m.payloads[i].tag_bytes = given ? SEAL_TAG_BYTES : 0;
+	}
+	return 0;
+}
+
 /* Keys that come together, and those of a tree. */
 static int check_pairs(const struct payload *p, unsigned int given, struct why *w)
 {
@@ -405,7 +455,7 @@ static int check_table(const struct payload *p, struct why *w)
 	if (p->index_blocks > blocks)
 		return fail(w, -EBADMSG, "%" PRIu64 " blocks in the index, %" PRIu64 " in all", p->index_blocks,
 			    blocks);
-	if (p->table_bytes != chunks_table_bytes(p->chunks, p->index_blocks))
+	if (p->table_bytes != payload_table_bytes(p))
 		return fail(w, -EBADMSG, "table-bytes is not what %" PRIu64 " chunks and %" PRIu64 " blocks take",
 			    p->chunks, p->index_blocks);
 	return 0;
@@ -426,7 +476,7 @@ static int check_payload(const struct payload *p, struct why *w)
 static int check_payloads(const struct reader *r, struct why *w)
 {
 	const struct manifest *m = &r->m;
-	uint64_t at = 0;
+	uint64_t at = recipient_table_bytes(m->encryption.recipients);
 
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		const struct payload *p = &m->payloads[i];
@@ -455,6 +505,7 @@ static int parse(struct bytes text, struct reader *r, struct why *w)
 		return fail(w, -ENOMEM, "manifest: out of memory");
 	e = ini_read(text, "manifest", keys, ARRAY_SIZE(keys), r, w);
 	e = e ? e : check_given(r, w);
+	e = e ? e : check_encryption(r, w);
 	return e ? e : check_payloads(r, w);
 }
 
@@ -502,6 +553,15 @@ static void write_payload(FILE *to, const struct payload *p)
 		(void)fprintf(to, "tree-bytes=%" PRIu64 "\ntree-entries=%" PRIu64 "\n", p->tree_bytes, p->tree_entries);
 }
 
+static void write_encryption(FILE *to, const struct encryption *e)
+{
+	char recipients[2 * HASH_BYTES + 1], content[2 * HASH_BYTES + 1];
+
+	(void)fprintf(to, "\n[encryption]\nrecipients=%" PRIu64 "\nrecipients-hash=%s\ncontent=%s\n", e->recipients,
+		      format_hex(e->recipients_hash.b, HASH_BYTES, recipients),
+		      format_hex(e->content.b, HASH_BYTES, content));
+}
+
 static void write_all(FILE *to, const struct manifest *m)
 {
 	(void)fprintf(to, FIRST_LINE FORMAT "\n[bundle]\ncompatible=%s\nversion=%s\nepoch=%" PRIu64 "\n", m->compatible,
@@ -509,8 +569,27 @@ static void write_all(FILE *to, const struct manifest *m)
 	if (m->description[0])
 		(void)fprintf(to, "description=%s\n", m->description);
 	(void)fprintf(to, "tables=%" PRIu64 "\npayload=%" PRIu64 "\n", m->tables_bytes, m->payload_bytes);
+	if (m->encryption.recipients)
+		write_encryption(to, &m->encryption);
 	for (size_t i = 0; i < m->n_payloads; i++)
 		write_payload(to, &m->payloads[i]);
+}
+
+void manifest_mask(struct manifest *m, const struct content_key *k)
+{
+	for (size_t i = 0; i < m->n_payloads; i++) {
+		struct payload *p = &m->payloads[i];
+
+		p->raw_hash = seal_mask(k, 2 * i, &p->raw_hash);
+		if (p->base_bytes)
+			p->base_hash = seal_mask(k, 2 * i + 1, &p->base_hash);
+	}
+}
+
+static bool encryption_equal(const struct encryption *a, const struct encryption *b)
+{
+	return a->recipients == b->recipients && hash_equal(&a->recipients_hash, &b->recipients_hash) &&
+	       hash_equal(&a->content, &b->content);
 }
 
 static bool payload_equal(const struct payload *a, const struct payload *b)
@@ -530,7 +609,7 @@ bool manifest_equal(const struct manifest *a, const struct manifest *b)
 	bool same = strcmp(a->compatible, b->compatible) == 0 && strcmp(a->version, b->version) == 0 &&
 		    strcmp(a->description, b->description) == 0 && a->epoch == b->epoch &&
 		    a->tables_bytes == b->tables_bytes && a->payload_bytes == b->payload_bytes &&
-		    a->n_payloads == b->n_payloads;
+		    a->n_payloads == b->n_payloads && encryption_equal(&a->encryption, &b->encryption);
 
 	for (size_t i = 0; same && i < a->n_payloads; i++)
 		same = payload_equal(&a->payloads[i], &b->payloads[i]);

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/why.h"
+#include "updater/seal.h"
 
 #define MANIFEST_BYTES_MAX    (1u << 20)
 #define MANIFEST_TABLES_MAX   (512ull << 20) /* bytes of all chunk tables */
@@ -45,6 +46,8 @@ struct payload {
 	/* PAYLOAD_TREE: no more than this comes out of it; otherwise 0 */
 	uint64_t tree_bytes, tree_entries;
 	char file_name[MANIFEST_NAME_MAX]; /* PAYLOAD_FILE: a plain name without '/'; else empty */
+	/* Not in its section: which payload it is, from 0, and SEAL_TAG_BYTES in an encrypted bundle. */
+	uint32_t number, tag_bytes;
 };
 
 struct manifest {
@@ -54,6 +57,7 @@ struct manifest {
 	uint64_t epoch;
 	uint64_t tables_bytes;
 	uint64_t payload_bytes;
+	struct encryption encryption;
 	struct payload *payloads; /* owned; see manifest_done() */
 	size_t n_payloads;        /* 1 or more; in the order of the text, tables one after the other */
 };
@@ -72,6 +76,12 @@ void manifest_done(struct manifest *m);
  * Returns 0; -EINVAL when a value cannot be written or would not be read back; -ENOMEM.
  */
 MUST_USE int manifest_format(const struct manifest *m, char **ret, size_t *ret_n, struct why *w);
+
+/**
+ * In the text of an encrypted bundle raw_hash and base_hash are hidden. Turns hidden ones into real ones and, by the same
+ * call, real ones into hidden ones.
+ */
+void manifest_mask(struct manifest *m, const struct content_key *k);
 
 /** Whether two say the same. */
 bool manifest_equal(const struct manifest *a, const struct manifest *b);

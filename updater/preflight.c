@@ -61,6 +61,19 @@ static int check_source(struct flight *k, struct finding *f, struct why *w)
 		     s->manner ? s->manner : "in memory");
 }
 
+/* Of an encrypted bundle. */
+static int check_key(struct flight *k, struct finding *f, struct why *w)
+{
+	uint64_t n = k->b->manifest.encryption.recipients;
+
+	if (k->b->unlocked)
+		return found(f, "encrypted for %" PRIu64 " recipient%s, this machine among them", n, n == 1 ? "" : "s");
+	if (!k->parts->key_why || !k->parts->key_why->code)
+		return refuse(w, -ENOKEY, "encrypted, and not unlocked");
+	*w = *k->parts->key_why;
+	return w->code;
+}
+
 static int check_compatible(struct flight *k, struct finding *f, struct why *w)
 {
 	const char *want = k->parts->boot->conf->compatible, *have = k->b->manifest.compatible;
@@ -327,6 +340,8 @@ void preflight_run(const struct install_parts *parts, const struct bundle *b, co
 	check(&k, "source", check_source);
 	check(&k, "signature", check_signature);
 	check(&k, "compatible", check_compatible);
+	if (b->manifest.encryption.recipients)
+		check(&k, "key", check_key);
 	if (!check(&k, "record", check_record))
 		return;
 	ret->plan = install_plan(&parts->boot->rec, &b->id, o->force_same);

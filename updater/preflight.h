@@ -10,7 +10,7 @@
 #include "updater/bundle.h"
 #include "updater/plan.h"
 
-#define PREFLIGHT_CHECKS_MAX 16u
+#define PREFLIGHT_CHECKS_MAX 20u
 
 /* The appliance, in parts, so that a test can bring its own. All borrowed. */
 struct install_parts {
@@ -18,6 +18,7 @@ struct install_parts {
 	bool has_record;
 	const char *record_why; /* without has_record: why */
 	const char *efi_why;    /* with boot->efi NULL: why */
+	const struct why *key_why;  /* of a bundle that is still locked: why */
 	const struct running *running;
 	struct blk *state;
 	uint64_t efi_free_bytes; /* as efi_store_room() has them; UINT64_MAX: not known */

@@ -42,6 +42,7 @@ static int read_table(struct source *src, uint64_t at, const struct encryption *
 
 	if (!piece)
 		return fail(w, -ENOMEM, "out of memory");
+	source_expect(src, &(struct source_range){ .at = at, .bytes = recipient_table_bytes(e->recipients) }, 1);
 	hasher_init(&h);
 	for (uint64_t i = 0; !r && i < e->recipients; i += PIECE_ENTRIES) {
 		size_t n = e->recipients - i < PIECE_ENTRIES ? (size_t)(e->recipients - i) : PIECE_ENTRIES;

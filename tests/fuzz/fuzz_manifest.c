@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "updater/chunks.h"
+#include "updater/recipient_table.h"
 
 #define TEXT_MAX (64u << 10)
 
@@ -22,7 +23,9 @@ static void check_payload(const struct manifest *m, const struct payload *p, uin
 	     p->group_bytes % CHUNK_ALIGN == 0);
 	must((p->chunks - 1) * CHUNK_ALIGN < p->size_bytes && (p->size_bytes - 1) / CHUNK_ZERO_MAX < p->chunks);
 	must(p->index_blocks <= (p->size_bytes - 1) / CHUNK_BLOCK_BYTES + 1);
-	must(p->table_offset == at && p->table_bytes == chunks_table_bytes(p->chunks, p->index_blocks));
+	must(p->number == (uint32_t)(p - m->payloads));
+	must(p->tag_bytes == (m->encryption.recipients ? SEAL_TAG_BYTES : 0));
+	must(p->table_offset == at && p->table_bytes == payload_table_bytes(p));
 	must((p->kind == PAYLOAD_TREE) == (p->tree_bytes > 0) && (p->kind == PAYLOAD_TREE) == (p->tree_entries > 0));
 	must(at + p->table_bytes <= m->tables_bytes && m->tables_bytes <= MANIFEST_TABLES_MAX);
 	must((p->kind == PAYLOAD_FILE) == (p->file_name[0] != '\0') && !strchr(p->file_name, '/'));
@@ -31,8 +34,9 @@ static void check_payload(const struct manifest *m, const struct payload *p, uin
 
 static void check_manifest(const struct manifest *m)
 {
-	uint64_t at = 0;
+	uint64_t at = recipient_table_bytes(m->encryption.recipients);
 
+	must(m->encryption.recipients <= RECIPIENTS_MAX);
 	must(m->n_payloads > 0 && m->n_payloads <= MANIFEST_PAYLOADS_MAX);
 	for (size_t i = 0; i < m->n_payloads; i++) {
 		check_payload(m, &m->payloads[i], at);

@@ -143,10 +143,10 @@ static void each_field_out_of_range_is_refused(void **state)
 static void limits_are_kept(void **state)
 {
 	const struct chunks_limits table[] = {
-		{ SIZE, 8192, GROUP, 19999, 10000, BLOCKS }, { SIZE - 1, 8192, GROUP, 20000, 10000, BLOCKS },
-		{ SIZE, 8192, GROUP, 20000, 9999, BLOCKS },  { SIZE, 8192, GROUP, 20000, 0, BLOCKS },
-		{ SIZE, 4096, GROUP, 20000, 10000, BLOCKS }, { SIZE, 8192, GROUP, 20000, 10000, BLOCKS - 1 },
-		{ SIZE, 8192, 8192, 20000, 10000, BLOCKS },
+		{ SIZE, 8192, GROUP, 19999, 10000, BLOCKS, 0 }, { SIZE - 1, 8192, GROUP, 20000, 10000, BLOCKS, 0 },
+		{ SIZE, 8192, GROUP, 20000, 9999, BLOCKS, 0 },  { SIZE, 8192, GROUP, 20000, 0, BLOCKS, 0 },
+		{ SIZE, 4096, GROUP, 20000, 10000, BLOCKS, 0 }, { SIZE, 8192, GROUP, 20000, 10000, BLOCKS - 1, 0 },
+		{ SIZE, 8192, 8192, 20000, 10000, BLOCKS, 0 },
 	};
 	uint8_t page[ENTRIES * CHUNKS_ENTRY_BYTES];
 

@@ -362,6 +362,113 @@ static void sixty_four_payloads_are_taken_and_one_more_refused(void **state)
 	}
 }
 
+#define RECIPIENTS_HASH "recipients-hash=ab0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define CONTENT         "content=cd0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+
+/* `good` with a section in front of its first payload, and its tables moved behind a table of n recipients. */
+static char *encrypted(const char *section, size_t n)
+{
+	char tables[32], first[160], second[64], third[64];
+	char *text = NULL, *at;
+
+	(void)snprintf(tables, sizeof(tables), "tables=%zu\n", n * 88 + 502 + 5 * 16);
+	(void)snprintf(first, sizeof(first), "table-offset=%zu\ntable-bytes=212\n", n * 88);
+	(void)snprintf(second, sizeof(second), "table-offset=%zu\ntable-bytes=152\n", n * 88 + 212);
+	(void)snprintf(third, sizeof(third), "table-offset=%zu\ntable-bytes=218\n", n * 88 + 212 + 152);
+	assert_true(asprintf(&text, "%s", good) > 0);
+	{
+		const struct {
+			const char *from, *to;
+		} table[] = { { "tables=502\n", tables },
+			      { "table-offset=0\ntable-bytes=180\n", first },
+			      { "table-offset=180\ntable-bytes=136\n", second },
+			      { "table-offset=316\ntable-bytes=186\n", third },
+			      { "[payload.root]", NULL } };
+
+		for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+			char *old = text;
+
+			at = strstr(old, table[i].from);
+			assert_non_null(at);
+			if (table[i].to)
+				assert_true(asprintf(&text, "%.*s%s%s", (int)(at - old), old, table[i].to,
+						     at + strlen(table[i].from)) > 0);
+			else
+				assert_true(asprintf(&text, "%.*s%s%s", (int)(at - old), old, section, at) > 0);
+			free(old);
+		}
+	}
+	return text;
+}
+
+static void encryption_makes_room_for_recipients_and_tags(void **state)
+{
+	AUTO_FREE char *text = encrypted("[encryption]\nrecipients=3\n" RECIPIENTS_HASH CONTENT, 3);
+	AUTO_FREE char *back = NULL;
+	struct manifest m = { 0 }, again = { 0 };
+	struct why w = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	assert_ok(manifest_parse(bytes_str(text), &m, &w), w);
+	assert_int_equal(m.encryption.recipients, 3);
+	assert_int_equal(m.encryption.recipients_hash.b[0], 0xab);
+	assert_int_equal(m.encryption.content.b[0], 0xcd);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(m.payloads[i].number, i);
+		assert_int_equal(m.payloads[i].tag_bytes, SEAL_TAG_BYTES);
+	}
+	assert_ok(manifest_format(&m, &back, &n, &w), w);
+	assert_ok(manifest_parse(bytes_of(back, n), &again, &w), w);
+	assert_true(manifest_equal(&m, &again));
+	again.encryption.content.b[31] ^= 1;
+	assert_false(manifest_equal(&m, &again));
+	manifest_done(&again);
+	manifest_done(&m);
+}
+
+static void encryption_is_whole_or_not_there(void **state)
+{
+	static const struct {
+		const char *section;
+		size_t n;
+	} table[] = {
+		{ "[encryption]\nrecipients=3\n" RECIPIENTS_HASH, 3 },
+		{ "[encryption]\nrecipients=3\n" CONTENT, 3 },
+		{ "[encryption]\n" RECIPIENTS_HASH CONTENT, 3 },
+		{ "[encryption]\nrecipients=0\n" RECIPIENTS_HASH CONTENT, 0 },
+		{ "[encryption]\nrecipients=3\n" RECIPIENTS_HASH CONTENT, 2 },
+		{ "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		AUTO_FREE char *text = encrypted(table[i].section, table[i].n);
+
+		refused(text, -EBADMSG, table[i].section);
+	}
+}
+
+static void a_mask_hides_and_shows_hashes(void **state)
+{
+	struct manifest m = { 0 };
+	struct content_key k;
+	struct why w = { 0 };
+
+	(void)state;
+	assert_ok(manifest_parse(bytes_str(good), &m, &w), w);
+	content_key_generate(&k);
+	manifest_mask(&m, &k);
+	assert_memory_not_equal(m.payloads[0].raw_hash.b + 1, m.payloads[1].raw_hash.b + 1, HASH_BYTES - 1);
+	assert_memory_not_equal(m.payloads[0].raw_hash.b + 1, m.payloads[0].base_hash.b + 1, HASH_BYTES - 1);
+	assert_true(bytes_all_zero(bytes_of(m.payloads[1].base_hash.b, HASH_BYTES)));
+	manifest_mask(&m, &k);
+	assert_int_equal(m.payloads[0].raw_hash.b[0], 0xaa);
+	assert_int_equal(m.payloads[0].base_hash.b[0], 0xbb);
+	assert_int_equal(m.payloads[0].base_hash.b[31], 0x1f);
+	manifest_done(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +480,9 @@ int main(void)
 		cmocka_unit_test(written_manifest_reads_back),
 		cmocka_unit_test(what_would_not_read_back_is_not_written),
 		cmocka_unit_test(pick_takes_the_one_payload_for_a_slot),
+		cmocka_unit_test(encryption_makes_room_for_recipients_and_tags),
+		cmocka_unit_test(encryption_is_whole_or_not_there),
+		cmocka_unit_test(a_mask_hides_and_shows_hashes),
 		cmocka_unit_test(sixty_four_payloads_are_taken_and_one_more_refused),
 	};
 

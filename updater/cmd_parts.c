@@ -60,6 +60,11 @@ static int open_base(void *arg, struct blk **ret, struct why *w)
 	return r;
 }
 
+static int unlock(void *arg, struct bundle *b, struct why *w)
+{
+	return appliance_unlock(arg, b, w);
+}
+
 static int open_esp(void *arg, struct why *w)
 {
 	return machine_esp(&((struct appliance *)arg)->m, w);
@@ -89,6 +94,7 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 		.slot_offset = { a->m.disk.root[SLOT_A].start_bytes, a->m.disk.root[SLOT_B].start_bytes },
 		.open_slot = open_slot,
 		.open_base = open_base,
+		.unlock = unlock,
 		.open_esp = open_esp,
 		.arg = a,
 	};

@@ -15,6 +15,7 @@ static const struct payload *read_head(const struct install_parts *parts, struct
 
 	if (!parts->has_record || !is_known(id) ||
 	    slothead_load(parts->state, parts->running->slot, id, NULL, ret, NULL) ||
+	    (parts->unlock && parts->unlock(parts->arg, &ret->bundle, NULL)) || !ret->bundle.unlocked ||
 	    manifest_pick(&ret->bundle.manifest, PAYLOAD_IMAGE, parts->running->slot == SLOT_A ? 'a' : 'b', &p, NULL))
 		return NULL;
 	return p->index_blocks ? p : NULL;

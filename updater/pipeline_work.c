@@ -29,6 +29,7 @@ static int worker_open(struct worker *k, struct why *w)
 	if (job->base && k->p->pass == PASS_WRITE)
 		r = base_reader_blk(job->base, job->base->size_bytes / BLK_ALIGN * BLK_ALIGN, &k->base, w);
 	r = r ? r : decoder_init(&k->decoder, w);
+	k->decoder.key = job->bundle->key;
 	return r;
 }
 

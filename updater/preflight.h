@@ -16,9 +16,9 @@
 struct install_parts {
 	struct boot_machine *boot; /* boot->rec counts only with has_record */
 	bool has_record;
-	const char *record_why; /* without has_record: why */
-	const char *efi_why;    /* with boot->efi NULL: why */
-	const struct why *key_why;  /* of a bundle that is still locked: why */
+	const char *record_why;    /* without has_record: why */
+	const char *efi_why;       /* with boot->efi NULL: why */
+	const struct why *key_why; /* of a bundle that is still locked: why */
 	const struct running *running;
 	struct blk *state;
 	uint64_t efi_free_bytes; /* as efi_store_room() has them; UINT64_MAX: not known */
@@ -28,6 +28,8 @@ struct install_parts {
 	int (*open_slot)(void *arg, enum slot s, struct blk **ret, struct why *w);
 	/* Open the running slot for reading: what is in it already need not be fetched. NULL, or an error: it is not made use of. */
 	int (*open_base)(void *arg, struct blk **ret, struct why *w);
+	/* Unlock what is kept of an encrypted bundle. NULL, or an error: it is not made use of. */
+	int (*unlock)(void *arg, struct bundle *b, struct why *w);
 	/* Make boot->esp usable. Called in mode=bootnext only. */
 	int (*open_esp)(void *arg, struct why *w);
 	void *arg;

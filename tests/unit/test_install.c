@@ -31,8 +31,9 @@ struct call {
 	struct faultblk slot_fault;
 	uint64_t fail_at; /* of the slot's operations */
 	useconds_t delay_us;
-	bool held;  /* the slot is mounted, say */
-	bool stops; /* as soon as something is written */
+	bool held;   /* the slot is mounted, say */
+	bool no_key; /* an encrypted bundle stays locked */
+	bool stops;  /* as soon as something is written */
 	bool written;
 };
 
@@ -57,6 +58,12 @@ static int open_esp(void *arg, struct why *w)
 {
 	(void)arg, (void)w;
 	return 0;
+}
+
+static int unlock(void *arg, struct bundle *b, struct why *w)
+{
+	(void)arg;
+	return bundle_unlock(b, &g.device, w);
 }
 
 static int open_base(void *arg, struct blk **ret, struct why *w)
@@ -97,6 +104,7 @@ static void call_init(struct call *c)
 		.sector_bytes = 512,
 		.open_slot = open_slot,
 		.open_base = open_base,
+		.unlock = unlock,
 		.open_esp = open_esp,
 		.arg = c,
 	};
@@ -112,6 +120,8 @@ static int call_run(struct call *c, const char *bundle)
 	c->why = (struct why){ 0 };
 	r = source_file(bundle, &c->src, &c->why);
 	r = r ? r : bundle_open(&c->src, BUNDLE_WHOLE, &g.trust, &c->bundle, &c->why);
+	if (!r && !c->no_key)
+		r = bundle_unlock(&c->bundle, &g.device, &c->why);
 	if (!r) {
 		preflight_run(&c->parts, &c->bundle, &c->options, &c->preflight);
 		r = install_run(&c->parts, &c->bundle, &c->options, &c->preflight, &c->watch, &c->progress, &c->why);
@@ -612,6 +622,27 @@ static void what_the_running_slot_holds_is_copied_from_there(void **state)
 	assert_true(c.progress.image.fetched_bytes > fetched);
 }
 
+static void head_of_an_encrypted_image_is_a_base_as_well(void **state)
+{
+	static const struct rig_image v1 = { .version = "1.0.0", .epoch = 1, .seed = 1, .encrypted = true };
+	struct call c;
+
+	(void)state;
+	run_image(&v1);
+	assert_ok(install(rig_bundle(&g, "x.reup", &v2), &c), c.why);
+	assert_armed(&v2);
+	assert_true(c.progress.image.copied_bytes > 0);
+
+	rig_done(&g);
+	rig_make(&g);
+	run_image(&v1);
+	call_init(&c);
+	c.parts.unlock = NULL;
+	assert_ok(call_run(&c, rig_bundle(&g, "x.reup", &v2)), c.why);
+	assert_armed(&v2);
+	assert_int_equal(c.progress.image.copied_bytes, 0);
+}
+
 static void install_goes_on_without_a_base_when_its_head_is_damaged(void **state)
 {
 	static const struct rig_image v1 = { .version = "1.0.0", .epoch = 1, .seed = 1 };
@@ -626,6 +657,56 @@ static void install_goes_on_without_a_base_when_its_head_is_damaged(void **state
 	assert_ok(install(rig_bundle(&g, "x.reup", &v2), &c), c.why);
 	assert_armed(&v2);
 	assert_int_equal(c.progress.image.copied_bytes, 0);
+}
+
+static void encrypted_image_is_installed_and_its_head_stays_encrypted(void **state)
+{
+	const struct rig_image v3 = { .version = "3.0.0", .epoch = 1, .seed = 33, .encrypted = true };
+	struct verify_job job = { .slot = SLOT_B, .workers = 2 };
+	struct verify_result result = { 0 };
+	struct slothead_open head;
+	struct blk root = { 0 };
+	struct why w = { 0 }, locked = { 0 };
+	struct call c;
+
+	(void)state;
+	assert_ok(install(rig_bundle(&g, "v3.reup", &v3), &c), c.why);
+	assert_armed(&v3);
+	rig_reopen(&g);
+	assert_ok(slothead_load(&g.state, SLOT_B, &g.boot.rec.slots[SLOT_B].image_id, &g.trust, &head, &w), w);
+	assert_ok(blk_open(rig_slot_path(SLOT_B), BLK_READ, &root, &w), w);
+	job.bundle = &head.bundle;
+	job.root = &root;
+	assert_int_equal(verify_slot(&job, &result, &locked), -ENOKEY);
+	assert_int_equal(locked.exit, EXIT_REFUSED);
+	assert_ok(bundle_unlock(&head.bundle, &g.device, &w), w);
+	assert_ok(verify_slot(&job, &result, &w), w);
+	assert_int_equal(result.verdict, SLOT_GOOD);
+	assert_int_equal(result.image.checked_bytes, result.image.total_bytes);
+	assert_ok(blk_close(&root, &w), w);
+	slothead_close(&head);
+}
+
+static void encrypted_image_without_its_key_changes_nothing(void **state)
+{
+	const struct rig_image v3 = { .version = "3.0.0", .epoch = 1, .seed = 33, .encrypted = true };
+	struct why none = { 0 };
+	struct call c;
+
+	(void)state;
+	call_init(&c);
+	c.no_key = true;
+	assert_int_equal(call_run(&c, rig_bundle(&g, "v3.reup", &v3)), -ENOKEY);
+	assert_int_equal(c.why.exit, EXIT_REFUSED);
+	assert_string_equal(c.why.text, "encrypted, and not unlocked");
+	assert_int_equal(g.boot.rec.phase, PHASE_IDLE);
+	assert_int_equal(c.slot_fault.ops, 0);
+	call_init(&c);
+	c.no_key = true;
+	(void)refuse(&none, -ENOKEY, "the key's file is gone");
+	c.parts.key_why = &none;
+	assert_int_equal(call_run(&c, rig_bundle(&g, "v3.reup", &v3)), -ENOKEY);
+	assert_string_equal(c.why.text, "the key's file is gone");
 }
 
 static void head_of_another_image_or_none_or_damaged_is_not_taken(void **state)
@@ -711,8 +792,11 @@ int main(void)
 		ON_NEW_RIG(every_failing_write_of_the_state_leaves_no_half_armed_slot),
 		ON_NEW_RIG(staged_image_is_only_armed_by_the_next_run),
 		ON_NEW_RIG(head_is_kept_and_the_slot_verified_by_it),
+		ON_NEW_RIG(encrypted_image_is_installed_and_its_head_stays_encrypted),
+		ON_NEW_RIG(encrypted_image_without_its_key_changes_nothing),
 		ON_NEW_RIG(head_of_another_image_or_none_or_damaged_is_not_taken),
 		ON_NEW_RIG(what_the_running_slot_holds_is_copied_from_there),
+		ON_NEW_RIG(head_of_an_encrypted_image_is_a_base_as_well),
 		ON_NEW_RIG(install_goes_on_without_a_base_when_its_head_is_damaged),
 		cmocka_unit_test(head_block_is_refused_when_any_byte_differs),
 	};

@@ -35,6 +35,7 @@ static void run_open(struct run *k, const char *bundle, enum blk_mode mode)
 	memset(k, 0, sizeof(*k));
 	assert_ok(source_file(bundle, &k->src, &w), w);
 	assert_ok(bundle_open(&k->src, BUNDLE_WHOLE, &g.trust, &k->bundle, &w), w);
+	assert_ok(bundle_unlock(&k->bundle, &g.device, &w), w);
 	assert_ok(blk_open(rig_slot_path(SLOT_B), mode, &k->slot, &w), w);
 	faultblk_init(&k->fault, &k->slot);
 	k->job = (struct pipeline_job){ .bundle = &k->bundle, .to = &k->fault.blk, .workers = 2 };
@@ -102,6 +103,9 @@ static void image_lands_whatever_its_size_chunks_and_workers(void **state)
 		{ .version = "2.0.0", .seed = 5, .bytes = RIG_SLOT_BYTES, .chunk_bytes = 512u << 10 },
 		{ .version = "2.0.0", .seed = 6, .bytes = RIG_SLOT_BYTES - 5000, .chunk_bytes = 4u << 20 },
 		{ .version = "2.0.0", .seed = 7, .bytes = 4095 + 160 * 4096, .chunk_bytes = 64u << 10 },
+		{ .version = "2.0.0", .seed = 8, .encrypted = true },
+		{ .version = "2.0.0", .seed = 9, .bytes = RIG_SLOT_BYTES - 1, .chunk_bytes = 4096, .encrypted = true },
+		{ .version = "2.0.0", .seed = 10, .bytes = RIG_SLOT_BYTES, .chunk_bytes = 4u << 20, .encrypted = true },
 	};
 
 	(void)state;

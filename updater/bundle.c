@@ -50,17 +50,37 @@ static int check_sizes(const struct bundle *b, struct why *w)
 }
 
 /* Why the manifest is believed. */
-enum belief_kind { BY_NOTHING, BY_SIGNATURES, BY_ID };
+enum belief_kind { BY_NOTHING, BY_SIGNATURES, BY_JUDGE, BY_ID };
 struct belief {
 	enum belief_kind kind;
 	const struct trust *trust;
+	const struct bundle_judge *judge;
 	const struct hash *id;
 };
+
+static int verify_signatures(struct bundle *b, const struct trust *trust, struct why *w)
+{
+	if (b->signatures_text.n == 0) {
+		(void)refuse(w, -EKEYREJECTED, "it is not signed yet");
+		return why_next(w, -EKEYREJECTED, "'tandem bundle attach' adds signatures to a prepared bundle");
+	}
+	return signatures_verify(trust, b->manifest_text, b->signatures_text, &b->signers, w);
+}
+
+static int verify_by_judge(struct bundle *b, const struct bundle_judge *judge, struct why *w)
+{
+	struct trust trust = { 0 };
+	int r = judge->keys(judge->arg, b->trust_text, &trust, w);
+
+	return r ? r : verify_signatures(b, &trust, w);
+}
 
 static int verify(struct bundle *b, const struct belief *by, struct why *w)
 {
 	if (by->kind == BY_SIGNATURES)
-		return signatures_verify(by->trust, b->manifest_text, b->signatures_text, &b->signers, w);
+		return verify_signatures(b, by->trust, w);
+	if (by->kind == BY_JUDGE)
+		return verify_by_judge(b, by->judge, w);
 	if (by->kind == BY_ID && !hash_equal(by->id, &b->id))
 		return refuse(w, -EKEYREJECTED, "its manifest is not the one that is recorded");
 	return signatures_list(b->signatures_text, &b->signers, w);
@@ -111,6 +131,12 @@ static int open_any(struct source *src, enum bundle_part part, const struct beli
 int bundle_open(struct source *src, enum bundle_part part, const struct trust *trust, struct bundle *ret, struct why *w)
 {
 	return open_any(src, part, &(struct belief){ .kind = BY_SIGNATURES, .trust = trust }, ret, w);
+}
+
+int bundle_open_by(struct source *src, enum bundle_part part, const struct bundle_judge *judge, struct bundle *ret,
+		   struct why *w)
+{
+	return open_any(src, part, &(struct belief){ .kind = BY_JUDGE, .judge = judge }, ret, w);
 }
 
 int bundle_open_id(struct source *src, enum bundle_part part, const struct hash *id, struct bundle *ret, struct why *w)

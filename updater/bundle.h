@@ -54,6 +54,14 @@ struct bundle {
  */
 MUST_USE int bundle_open(struct source *src, enum bundle_part part, const struct trust *trust, struct bundle *ret,
 			 struct why *w);
+/* Who is asked which keys sign bundles, once the bundle's trust statements are there (they may be none). */
+struct bundle_judge {
+	int (*keys)(void *arg, struct bytes statements, struct trust *ret, struct why *w);
+	void *arg;
+};
+/** As bundle_open(), by the keys that the bundle's own statements lead to. Errors of judge->keys() as well. */
+MUST_USE int bundle_open_by(struct source *src, enum bundle_part part, const struct bundle_judge *judge,
+			    struct bundle *ret, struct why *w);
 /** As bundle_open(), verified by an id that the caller already trusts (the boot record's image id). -EKEYREJECTED. */
 MUST_USE int bundle_open_id(struct source *src, enum bundle_part part, const struct hash *id, struct bundle *ret,
 			    struct why *w);

@@ -53,7 +53,7 @@ static int check_sizes(const struct bundle_header *h, struct why *w)
 {
 	int r = check_range("trust statements", h->trust_bytes, 0, BUNDLE_TRUST_MAX, w);
 
-	r = r ? r : check_range("signatures", h->signatures_bytes, 1, BUNDLE_SIGNATURES_MAX, w);
+	r = r ? r : check_range("signatures", h->signatures_bytes, 0, BUNDLE_SIGNATURES_MAX, w);
 	r = r ? r : check_range("manifest", h->manifest_bytes, 1, MANIFEST_BYTES_MAX, w);
 	r = r ? r : check_range("chunk tables", h->tables_bytes, 1, MANIFEST_TABLES_MAX, w);
 	r = r ? r : check_range("payload", h->payload_bytes, 0, BUNDLE_PAYLOAD_MAX, w);

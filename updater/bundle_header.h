@@ -18,7 +18,7 @@
 
 struct bundle_header {
 	uint64_t trust_bytes; /* may be 0 */
-	uint64_t signatures_bytes;
+	uint64_t signatures_bytes; /* 0: prepared, to be signed elsewhere */
 	uint64_t manifest_bytes;
 	uint64_t tables_bytes;
 	uint64_t payload_offset; /* the four above and the header, rounded up to BUNDLE_PAYLOAD_ALIGN */

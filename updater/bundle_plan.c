@@ -57,7 +57,8 @@ static int measure(struct bundle_plan *p, struct why *w)
 	r = r ? r : sign(p, bytes_of(text, n), signatures, &signatures_n, w);
 	if (r)
 		return r;
-	p->header = (struct bundle_header){ .signatures_bytes = signatures_n,
+	p->header = (struct bundle_header){ .trust_bytes = p->statements.n,
+					    .signatures_bytes = signatures_n,
 					    .manifest_bytes = n,
 					    .tables_bytes = p->manifest.tables_bytes,
 					    .payload_bytes = p->manifest.payload_bytes };
@@ -67,9 +68,9 @@ static int measure(struct bundle_plan *p, struct why *w)
 }
 
 int bundle_plan(const struct manifest *m, const struct secret_key *keys, size_t n_keys, int64_t clock,
-		struct bundle_plan *ret, struct why *w)
+		struct bytes statements, struct bundle_plan *ret, struct why *w)
 {
-	struct bundle_plan p = { .keys = keys, .n_keys = n_keys };
+	struct bundle_plan p = { .keys = keys, .n_keys = n_keys, .statements = statements };
 	int r;
 
 	(void)snprintf(p.trusted, sizeof(p.trusted), "timestamp:%" PRId64 "\tbundle:%s %s", clock, m->compatible,
@@ -113,6 +114,8 @@ int bundle_plan_head(struct bundle_plan *p, uint8_t **ret, struct hash *ret_id, 
 		return r;
 	p->header.payload_bytes = p->manifest.payload_bytes;
 	bundle_header_format(&p->header, head);
+	if (p->statements.n > 0)
+		memcpy(head + BUNDLE_HEADER_BYTES, p->statements.p, p->statements.n);
 	memcpy(head + bundle_header_signatures_at(&p->header), signatures, signatures_n);
 	*ret_id = hash_of(bytes_of(head + at, n - at));
 	*ret = MOVE(head);

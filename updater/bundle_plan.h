@@ -18,22 +18,24 @@ struct bundle_plan {
 	const struct secret_key *keys; /* borrowed */
 	size_t n_keys;
 	char trusted[MINISIG_TRUSTED_MAX]; /* trusted comment of the signatures */
+	struct bytes statements;           /* of trust; borrowed */
 };
 
 /**
  * Plan a bundle.
  * @m      as a recipe has it, with size_bytes, chunks and index_blocks of each payload filled in
- * @keys   one or more, borrowed
+ * @keys   borrowed; none: prepared for signatures to be attached
  * @clock  seconds since 1970, for the trusted comment
+ * @statements  of trust, borrowed; may be empty
  * @ret    ended by bundle_plan_done()
  * Returns 0; -EBADMSG, -E2BIG and others when the manifest would not be read back; -ENOMEM.
  */
 MUST_USE int bundle_plan(const struct manifest *m, const struct secret_key *keys, size_t n_keys, int64_t clock,
-			 struct bundle_plan *ret, struct why *w);
+			 struct bytes statements, struct bundle_plan *ret, struct why *w);
 void bundle_plan_done(struct bundle_plan *p);
 
 /**
- * Header, signatures and manifest as they stand in the file, once the hashes and payload_bytes are in p->manifest.
+ * Header, statements, signatures and manifest as they stand in the file, once the hashes and payload_bytes are in p->manifest.
  * @ret  bundle_header_tables_at() bytes, allocated
  */
 MUST_USE int bundle_plan_head(struct bundle_plan *p, uint8_t **ret, struct hash *ret_id, struct why *w);

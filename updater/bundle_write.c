@@ -123,7 +123,8 @@ static int cut_input(struct writer *wr, size_t i, struct why *w)
 static int plan(struct writer *wr, struct why *w)
 {
 	struct why own = { 0 };
-	int r = bundle_plan(&wr->manifest, wr->job->keys, wr->job->n_keys, wr->job->clock, &wr->plan, &own);
+	int r = bundle_plan(&wr->manifest, wr->job->keys, wr->job->n_keys, wr->job->clock, wr->job->statements,
+			    &wr->plan, &own);
 
 	if (r == -ENOMEM)
 		return fail(w, r, "%s", own.text);
@@ -404,7 +405,9 @@ static int check_head(const struct writer *wr, struct why *w)
 		r = trust_add(&trust, &key, "signing keys", w);
 	}
 	r = r ? r : source_file(wr->temp, &src, w);
-	r = r ? r : bundle_open(&src, BUNDLE_WHOLE, &trust, &b, w);
+	if (!r)
+		r = wr->job->n_keys ? bundle_open(&src, BUNDLE_WHOLE, &trust, &b, w)
+				    : bundle_open_unverified(&src, BUNDLE_WHOLE, &b, w);
 	bundle_close(&b);
 	source_close(&src);
 	return r;

@@ -14,9 +14,10 @@
 
 struct bundle_job {
 	const struct recipe *recipe;
-	const struct secret_key *keys; /* one or more */
+	const struct secret_key *keys; /* none: a bundle to which signatures are attached later */
 	size_t n_keys;
 	const struct recipients *to; /* for whom it is encrypted, ordered; NULL or empty: it is not */
+	struct bytes statements;     /* of trust, that travel with it; borrowed; may be empty */
 	const char *path;            /* of the bundle: replaced as a whole at the end, or left alone */
 	unsigned int threads;        /* that pack */
 	int64_t clock;               /* seconds since 1970, for the signatures' trusted comment */

@@ -1,5 +1,6 @@
 #include "updater/cmd_build.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -7,12 +8,15 @@
 #include <time.h>
 
 #include "base/interrupt.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "updater/bundle.h"
 #include "updater/decryptfile.h"
 #include "updater/keyfile.h"
 #include "updater/packer.h"
+#include "updater/trustdir.h"
 
 static int load_keys(const struct build_options *o, struct build *ret, struct why *w)
 {
@@ -106,6 +110,32 @@ static int read_threads(const char *option, unsigned int *ret, struct why *w)
 	return 0;
 }
 
+/* All of them have to follow from the first one, or no device would take the bundle. */
+static int load_statements(const struct build_options *o, struct build *ret, struct why *w)
+{
+	struct trustset last;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < o->trust_updates.n; i++)
+		r = chain_add_file(o->trust_updates.at[i], &ret->statements, &ret->statements_n, w);
+	if (r || o->trust_updates.n == 0)
+		return r;
+	r = trust_history(bytes_of(ret->statements, ret->statements_n), &last, w);
+	return r ? why_in(w, r, "--trust-update") : 0;
+}
+
+static int write_manifest(const struct build *b, struct why *w)
+{
+	CLEANUP(source_close) struct source src = { 0 };
+	CLEANUP(bundle_close) struct bundle bundle = { 0 };
+	int r = source_file(b->options->output, &src, w);
+
+	r = r ? r : bundle_open_unverified(&src, BUNDLE_WHOLE, &bundle, w);
+	return r ? r
+		 : file_replace(AT_FDCWD, b->options->manifest, bundle.manifest_text.p, bundle.manifest_text.n, 0644,
+				w);
+}
+
 int build_begin(const struct build_options *o, struct build *ret, struct why *w)
 {
 	int r;
@@ -113,13 +143,14 @@ int build_begin(const struct build_options *o, struct build *ret, struct why *w)
 	ret->options = o;
 	if (!o->output)
 		return misuse(w, -EINVAL, "no name for the bundle: give -o FILE");
-	if (o->keys.n == 0)
+	if (o->keys.n == 0 && !o->manifest)
 		return why_next(w, misuse(w, -EINVAL, "every bundle is signed: give --key FILE"),
 				"'tandem key generate' makes a key");
 	r = read_threads(o->threads, &ret->threads, w);
 	r = r ? r : progress_style_parse(o->progress, &ret->style, w);
 	r = r ? r : read_clock(&ret->clock, w);
 	r = r ? r : load_recipients(o, &ret->to, w);
+	r = r ? r : load_statements(o, ret, w);
 	return r ? r : load_keys(o, ret, w);
 }
 
@@ -128,6 +159,7 @@ void build_done(struct build *b)
 	for (size_t i = 0; i < b->n_keys; i++)
 		keys_wipe(&b->keys[i]);
 	recipients_done(&b->to);
+	free(b->statements);
 }
 
 int build_step(void *arg, uint64_t done_bytes, uint64_t total_bytes)
@@ -141,6 +173,7 @@ static void fill_in(struct build *b, struct bundle_job *job)
 	job->keys = b->keys;
 	job->n_keys = b->n_keys;
 	job->to = &b->to;
+	job->statements = bytes_of(b->statements, b->statements_n);
 	job->path = b->options->output;
 	job->threads = b->threads;
 	job->clock = b->clock;
@@ -160,6 +193,8 @@ int build_run(struct build *b, const char *what, struct bundle_job *job, struct 
 	r = bundle_write(job, &written, w);
 	progress_end(&b->progress);
 	elapsed = now_ms() - begun;
+	if (!r && b->options->manifest)
+		r = write_manifest(b, w);
 	if (!r && b->options->as_json)
 		r = report_json(job->path, &written, elapsed, b->style == PROGRESS_JSON, w);
 	else if (!r && b->style != PROGRESS_JSON)

@@ -15,6 +15,8 @@ struct build_options {
 	const char *password_file;
 	const char *threads;
 	const char *progress;
+	struct args_list trust_updates;
+	const char *manifest; /* where to write what is to be signed; then there need not be keys */
 	bool as_json;
 };
 
@@ -37,6 +39,14 @@ struct build_options {
 		  .arg = "N",                                                                                          \
 		  .help = "that pack; all processors if not given",                                                    \
 		  .value = &(b).threads },                                                                             \
+		{ .name = "trust-update",                                                                              \
+		  .arg = "FILE",                                                                                       \
+		  .help = "trust statements that go with it; may be repeated",                                         \
+		  .list = &(b).trust_updates },                                                                        \
+		{ .name = "manifest",                                                                                  \
+		  .arg = "FILE",                                                                                       \
+		  .help = "write what is to be signed; then --key may be left to 'bundle attach'",                     \
+		  .value = &(b).manifest },                                                                            \
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &(b).progress },             \
 	{                                                                                                              \
 		.name = "json", .help = "print JSON at the end", .flag = &(b).as_json                                  \
@@ -48,6 +58,8 @@ struct build {
 	struct secret_key keys[ARGS_LIST_MAX];
 	size_t n_keys;
 	struct recipients to;
+	uint8_t *statements;
+	size_t statements_n;
 	unsigned int threads;
 	int64_t clock; /* now, or SOURCE_DATE_EPOCH */
 	enum progress_style style;

@@ -11,6 +11,7 @@
 #include "updater/bundle_walk.h"
 #include "updater/cmd.h"
 #include "updater/cmd_open.h"
+#include "updater/trustchain.h"
 
 #define RECIPIENTS_SHOWN 16u
 
@@ -40,6 +41,35 @@ static void print_signers(const struct bundle *b)
 		comment_text(s, comment);
 		(void)printf("signature:   %s, %s: %s\n", minisig_id_format(&s->id, id),
 			     s->trusted ? "good, trusted key" : "not verified", comment);
+	}
+}
+
+/* Each trust statement that travels with it, by its own word: only a device knows whether it follows there. */
+static void each_statement(const struct bundle *b, struct json *j)
+{
+	struct bytes rest = b->trust_text;
+	struct statement s;
+	bool more = true;
+
+	while (more && rest.n > 0) {
+		struct trustset set = { 0 };
+		struct why why = { 0 };
+
+		more = statement_next(&rest, &s, &why) == 0;
+		if (more)
+			IGNORE(trust_own(&s, &set, &why)); /* `why` has the result */
+		if (!j) {
+			(void)printf("trust set:   %" PRIu64 "%s%s, %s\n", more ? s.epoch : 0,
+				     set.product[0] ? " for " : "", set.product,
+				     why.code ? why.text : "signed by its own roots");
+			continue;
+		}
+		json_object(j, NULL);
+		json_u64(j, "epoch", more ? s.epoch : 0);
+		json_text(j, "product", set.product);
+		json_u64(j, "keys", set.n);
+		json_string(j, "error", why.code ? why.text : NULL);
+		json_end(j);
 	}
 }
 
@@ -115,6 +145,9 @@ static int print_info(const char *path, const struct opened *o, struct why *w)
 	if (b->manifest.description[0])
 		(void)printf("description: %s\n", b->manifest.description);
 	print_signers(b);
+	if (b->signers.n == 0)
+		(void)printf("signature:   NONE YET: prepared for 'tandem bundle attach'\n");
+	each_statement(b, NULL);
 	print_encryption(b, &recipients);
 	for (size_t i = 0; i < b->manifest.n_payloads; i++)
 		print_payload(&b->manifest.payloads[i]);
@@ -217,6 +250,9 @@ static int json_info(const char *path, const struct opened *o, bool line, struct
 	json_u64(&j, "epoch", b->manifest.epoch);
 	json_text(&j, "description", b->manifest.description);
 	json_signers(&j, b);
+	json_array(&j, "trust_statements");
+	each_statement(b, &j);
+	json_end(&j);
 	json_encryption(&j, b, &recipients);
 	json_payloads(&j, b);
 	json_end(&j);

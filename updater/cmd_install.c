@@ -84,8 +84,21 @@ static bool cancelled(void *arg)
 	return interrupt_seen();
 }
 
+/* Statements that are good are kept before the bundle is looked at any further. */
+static int trust_and_keep(void *arg, struct bytes statements, struct trust *ret, struct why *w)
+{
+	return trustseat_believe(&((struct session *)arg)->appliance->seat, statements, true, ret, w);
+}
+
+static int trust_for_now(void *arg, struct bytes statements, struct trust *ret, struct why *w)
+{
+	return trustseat_believe(&((struct session *)arg)->appliance->seat, statements, false, ret, w);
+}
+
 static int open_all(const char *path, const struct options *o, struct session *s, struct why *w)
 {
+	const struct bundle_judge keep = { .keys = trust_and_keep, .arg = s },
+				  look = { .keys = trust_for_now, .arg = s };
 	bool url = http_is_url(path); /* system.conf says how to fetch it */
 	int r = url ? 0 : source_any(path, &o->net, NULL, &s->src, w);
 
@@ -93,8 +106,8 @@ static int open_all(const char *path, const struct options *o, struct session *s
 	r = r ? r : appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
 	if (!r && url)
 		r = source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
-	r = r ? r : appliance_trust(s->appliance, bytes_of(NULL, 0), !o->dry_run, w);
-	r = r ? r : bundle_open(&s->src, BUNDLE_WHOLE, &s->appliance->trust, &s->bundle, w);
+	r = r ? r : appliance_trust(s->appliance, w);
+	r = r ? r : bundle_open_by(&s->src, BUNDLE_WHOLE, o->dry_run ? &look : &keep, &s->bundle, w);
 	if (!r)
 		IGNORE(appliance_unlock(s->appliance, &s->bundle, &s->appliance->key_why)); /* preflight says it */
 	return r;

@@ -2,31 +2,68 @@
 
 #include "base/parse.h"
 #include "updater/decryptfile.h"
+#include "updater/trustnow.h"
 
 bool trust_given(const struct trust_options *o)
 {
 	return o->dir || o->keys.n > 0;
 }
 
+static int read_threshold(const struct trust_options *o, unsigned int *ret, struct why *w)
+{
+	uint64_t threshold = 1;
+	int r = o->threshold ? parse_u64(o->threshold, TRUST_KEYS_MAX, &threshold, w) : 0;
+
+	*ret = (unsigned int)threshold;
+	return r ? why_in(w, r, "--threshold") : 0;
+}
+
 static int trust_load(const struct trust_options *o, struct trust *ret, struct why *w)
 {
 	struct trust t = { 0 };
-	uint64_t threshold = 1;
-	int r = 0;
+	int r = read_threshold(o, &t.threshold, w);
 
-	if (o->threshold) {
-		r = parse_u64(o->threshold, TRUST_KEYS_MAX, &threshold, w);
-		r = r ? why_in(w, r, "--threshold") : 0;
-	}
 	if (!r && o->dir)
 		r = trust_add_dir(&t, o->dir, w);
 	for (size_t i = 0; !r && i < o->keys.n; i++)
 		r = trust_add_file(&t, o->keys.at[i], w);
-	if (r)
-		return r;
-	t.threshold = (unsigned int)threshold;
-	*ret = t;
-	return 0;
+	if (!r)
+		*ret = t;
+	return r;
+}
+
+/* Where open_bundle() and judge() meet. */
+struct asked {
+	const struct trust_options *options;
+	struct opened *opened;
+};
+
+/* As a device does that has this folder, and accepted no statement yet. */
+static int judge(void *arg, struct bytes statements, struct trust *ret, struct why *w)
+{
+	const struct asked *asked = arg;
+	struct trustdir_from from = { .keys = asked->options->dir, .product = "" };
+	CLEANUP(trustnow_done) struct trustnow now = { 0 };
+	int r = read_threshold(asked->options, &from.threshold, w);
+
+	r = r ? r : trustnow_open(&from, NULL, 0, 0, &now, w);
+	r = r ? r : trustnow_follow(&now, statements, w);
+	r = r ? r : trustnow_release(&now, ret, w);
+	if (!r)
+		asked->opened->trust = *ret;
+	return r;
+}
+
+static int open_verified(const struct trust_options *t, struct opened *o, struct why *w)
+{
+	struct asked asked = { .options = t, .opened = o };
+	const struct bundle_judge by = { .keys = judge, .arg = &asked };
+	int r;
+
+	if (t->keys.n == 0)
+		return bundle_open_by(&o->src, BUNDLE_WHOLE, &by, &o->bundle, w);
+	r = trust_load(t, &o->trust, w);
+	return r ? r : bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w);
 }
 
 void opened_done(struct opened *o)
@@ -39,19 +76,15 @@ void opened_done(struct opened *o)
 int open_bundle(const char *where, const struct trust_options *t, const struct net_options *net, struct opened *o,
 		struct why *w)
 {
-	bool verify = trust_given(t);
-	int r = 0;
+	int r;
 
 	o->options = t;
-	if (!verify && t->threshold)
+	if (!trust_given(t) && t->threshold)
 		return misuse(w, -EINVAL, "--threshold counts trusted keys: give --trust DIR or --key FILE as well");
-	if (verify)
-		r = trust_load(t, &o->trust, w);
-	r = r ? r : source_any(where, net, NULL, &o->src, w);
+	r = source_any(where, net, NULL, &o->src, w);
 	if (r)
 		return r;
-	return verify ? bundle_open(&o->src, BUNDLE_WHOLE, &o->trust, &o->bundle, w)
-		      : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
+	return trust_given(t) ? open_verified(t, o, w) : bundle_open_unverified(&o->src, BUNDLE_WHOLE, &o->bundle, w);
 }
 
 int opened_unlock(struct opened *o, struct why *w)

@@ -18,7 +18,7 @@ struct trust_options {
 
 /* Rows for a verb's table of options. */
 #define TRUST_OPTIONS(t)                                                                                               \
-	{ .name = "trust", .arg = "DIR", .help = "trust the public keys (*.pub) in DIR", .value = &(t).dir },          \
+	{ .name = "trust", .arg = "DIR", .help = "trust what a device with this folder trusts", .value = &(t).dir },   \
 		{ .name = "key", .arg = "FILE", .help = "trust this public key; may be repeated", .list = &(t).keys }, \
 		{ .name = "threshold",                                                                                 \
 		  .arg = "N",                                                                                          \
@@ -42,7 +42,8 @@ struct opened {
 /** Whether the options name keys. */
 bool trust_given(const struct trust_options *o);
 /**
- * Open a bundle, verified when the options name keys, else not. An encrypted one stays locked.
+ * Open a bundle, verified when the options name keys, else not. With a folder alone it is believed as by a device with that
+ * folder: trust statements there and in the bundle count. An encrypted one stays locked.
  * @where  as source_any()
  * @t      borrowed as long as *o
  * @o      all zero, ended by opened_done(); not to be moved

@@ -102,11 +102,9 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 	return 0;
 }
 
-int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w)
+int appliance_trust(struct appliance *a, struct why *w)
 {
-	int r = trustseat_open(&a->m.conf, &a->m, &a->seat, w);
-
-	return r ? r : trustseat_believe(&a->seat, statements, keep, &a->trust, w);
+	return trustseat_open(&a->m.conf, &a->m, &a->seat, w);
 }
 
 int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w)

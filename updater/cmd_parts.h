@@ -14,17 +14,13 @@ struct appliance {
 	struct blk slot;            /* the target, once it was opened */
 	struct blk base;            /* the running slot, likewise, for reading */
 	struct trustseat seat;      /* see appliance_trust() */
-	struct trust trust;         /* the keys that sign bundles */
 	struct why key_why;         /* why a bundle stays locked, for preflight */
 };
 
 /** Open it; *ret is ended by appliance_close() in any case. Errors as machine_open(), and -ENOMEM. */
 MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w);
-/**
- * Find the trust set in force, led on by statements (a bundle's; may be none), and whom it lets sign bundles.
- * @keep  what the statements led to is durable before this returns; only with MACHINE_WRITE
- */
-MUST_USE int appliance_trust(struct appliance *a, struct bytes statements, bool keep, struct why *w);
+/** Find the trust set in force: a->seat is open. Who signs bundles: trustseat_believe(). */
+MUST_USE int appliance_trust(struct appliance *a, struct why *w);
 /**
  * Unlock an encrypted bundle with the keys of system.conf, [encryption], which are read only then. -ENOKEY (refused, exit
  * code 3) there are none, or none fits; errors as decrypt_keys_load() and bundle_unlock().

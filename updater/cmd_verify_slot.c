@@ -78,21 +78,28 @@ static int verify_by(struct appliance *a, enum slot s, const struct bundle *b, c
 	return r;
 }
 
+static int believed(void *arg, struct bytes statements, struct trust *ret, struct why *w)
+{
+	return trustseat_believe(&((struct appliance *)arg)->seat, statements, false, ret, w);
+}
+
 /* By the bundle that was given, or by what is stored. */
 static int verify_one(struct appliance *a, enum slot s, const struct options *o, struct verified *v, struct why *w)
 {
 	CLEANUP(slothead_close) struct slothead_open stored = { 0 };
 	CLEANUP(source_close) struct source src = { 0 };
 	CLEANUP(bundle_close) struct bundle b = { 0 };
+	const struct bundle_judge judge = { .keys = believed, .arg = a };
 	const struct bootrec *rec = &a->m.boot.rec;
 	const struct slot_info *info = &rec->slots[s];
+	struct trust trust = { 0 };
 	int r;
 
 	if (!a->m.disk.root[s].device[0])
 		return fail(w, -ENODATA, "it has no partition on the boot disk");
 	if (o->bundle) {
 		r = source_any(o->bundle, &o->net, &a->m.conf.net, &src, w);
-		r = r ? r : bundle_open(&src, BUNDLE_WHOLE, &a->trust, &b, w);
+		r = r ? r : bundle_open_by(&src, BUNDLE_WHOLE, &judge, &b, w);
 		r = r ? r : appliance_unlock(a, &b, w);
 		return r ? r : verify_by(a, s, &b, o, v, w);
 	}
@@ -100,7 +107,12 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 		return fail(w, -ENODATA, "it is empty");
 	if (rec->phase == PHASE_WRITING && rec->target == s)
 		return fail(w, -ENODATA, "its installation was not finished");
-	r = slothead_load(&a->m.state, s, &info->image_id, &a->trust, &stored, w);
+	if (bytes_all_zero(bytes_of(info->image_id.b, HASH_BYTES))) { /* then only its signatures tell what it is */
+		r = believed(a, bytes_of(NULL, 0), &trust, w);
+		if (r)
+			return r;
+	}
+	r = slothead_load(&a->m.state, s, &info->image_id, &trust, &stored, w);
 	if (r == -ENODATA)
 		return why_next(w, r,
 				"its image was not put there by 'tandem install': give its bundle by --bundle FILE");
@@ -212,7 +224,7 @@ static int verdict(const struct options *o, const struct verified v[2], struct w
 static int verify(struct appliance *a, const struct options *o, struct why *w)
 {
 	struct verified v[2] = { 0 };
-	int r = appliance_trust(a, bytes_of(NULL, 0), false, w);
+	int r = appliance_trust(a, w);
 
 	if (r)
 		return r;

@@ -119,6 +119,21 @@ int trust_follow(const struct trustset *present, struct bytes chain, struct trus
 	return r;
 }
 
+int trust_history(struct bytes chain, struct trustset *ret, struct why *w)
+{
+	struct trust_path path;
+	struct trustset first;
+	struct bytes rest = chain;
+	struct statement s;
+	int r = chain.n ? statement_next(&rest, &s, w) : fail(w, -ENODATA, "no trust statement");
+
+	r = r ? r : trust_own(&s, &first, w);
+	r = r ? r : trust_follow(&first, chain, &path, w);
+	if (!r)
+		*ret = path.set;
+	return r;
+}
+
 static int choose_from_image(const struct trust_known *k, struct trust_choice *ret, struct why *w)
 {
 	struct trust_choice c = { 0 };

@@ -43,6 +43,13 @@ MUST_USE int trust_follow(const struct trustset *present, struct bytes chain, st
 /** A set's own word: parse a statement's text, and check that enough of its own roots signed it. For anchors and display. */
 MUST_USE int trust_own(const struct statement *s, struct trustset *ret, struct why *w);
 
+/**
+ * A chain as it is published: its first statement by its own word, the others after it. For builders and display.
+ * @ret  the set of its last statement
+ * Errors as trust_own() and trust_follow(); -ENODATA empty.
+ */
+MUST_USE int trust_history(struct bytes chain, struct trustset *ret, struct why *w);
+
 /* What the copies of the last accepted statement are like. */
 enum trust_stored {
 	STORED_NEVER,   /* none was ever accepted */

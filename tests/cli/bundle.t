@@ -80,6 +80,7 @@ golden 'the JSON is as documented' <<TEXT
       "trusted_comment": "timestamp:1700000000\u0009bundle:vm-x86 1.2.3"
     }
   ],
+  "trust_statements": [],
   "encryption": null,
   "payloads": [
     {

@@ -15,7 +15,7 @@ exits 2 'a misspelt verb is a mistake' tandem bundle creat
 says "did you mean 'bundle create'?"
 exits 2 'half a verb is a mistake' tandem bundle
 says 'tandem bundle verify'
-for verb in 'key generate' 'key show' 'bundle create' 'bundle info' 'bundle verify' 'bundle extract' \
+for verb in 'key generate' 'key show' 'bundle create' 'bundle info' 'bundle verify' 'bundle extract' 'bundle prepare' 'bundle attach' \
 	'trust show' 'trust init' 'trust sign' 'trust update'; do
 	# shellcheck disable=SC2086 # two words
 	exits 0 "$verb explains itself" tandem $verb --help

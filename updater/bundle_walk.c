@@ -58,6 +58,11 @@ int bundle_stream_open(const struct bundle *b, const struct payload *p, struct b
 	return 0;
 }
 
+int bundle_stream_base(struct bundle_stream *s, struct base_reader *base, struct why *w)
+{
+	return decoder_base(&s->decoder, base, s->p->chunk_bytes, w);
+}
+
 /* What of these zeros lies in the group that they end in may be a chunk's prefix. */
 static void zero_chunk(struct bundle_stream *k, const struct chunk *c, uint32_t group_bytes)
 {
@@ -109,6 +114,8 @@ int bundle_walk(const struct bundle *b, const struct payload *p, const struct bu
 	struct chunk c = { 0 };
 	int r = bundle_stream_open(b, p, &s, w);
 
+	if (!r && sink->base)
+		r = bundle_stream_base(s, sink->base, w);
 	while (!r) {
 		r = bundle_stream_next(s, &c, &raw, w);
 		if (r)
@@ -167,7 +174,7 @@ int bundle_check(const struct bundle *b, const struct payload *p, const struct b
 {
 	size_t index_bytes = p->chunk_bytes / CHUNK_BLOCK_BYTES * CHUNK_INDEX_BYTES;
 	CLEANUP(checked_done) struct checked k = { .sink = sink };
-	const struct bundle_sink through = { .put = put_checked, .arg = &k };
+	const struct bundle_sink through = { .put = put_checked, .arg = &k, .base = sink->base };
 	struct hash got;
 	int r;
 

@@ -8,13 +8,16 @@
 
 #include "updater/bundle.h"
 
+struct base_reader;
+
 struct bundle_sink {
 	/* One chunk's raw bytes, c->raw_bytes of them; NULL for CHUNK_ZERO, which may be a long one. A negative errno ends it. */
 	int (*put)(void *arg, const struct chunk *c, const void *raw, struct why *w);
 	void *arg;
+	struct base_reader *base; /* of a delta, borrowed; NULL: none is at hand */
 };
 
-/** Every chunk of one payload. -EBADMSG damaged; -EOPNOTSUPP a delta; -ENOMEM; the source's or the sink's error. */
+/** Every chunk of one payload. -EBADMSG damaged; -EOPNOTSUPP a delta, and no base; -ENOMEM; the source's or the sink's error. */
 MUST_USE int bundle_walk(const struct bundle *b, const struct payload *p, const struct bundle_sink *sink,
 			 struct why *w);
 
@@ -23,6 +26,8 @@ struct bundle_stream;
 /** Begin. @ret ended by bundle_stream_close(). Errors as bundle_walk(). */
 MUST_USE int bundle_stream_open(const struct bundle *b, const struct payload *p, struct bundle_stream **ret,
 				struct why *w);
+/** Of a delta, before the first chunk: its base, borrowed. -ENOMEM. */
+MUST_USE int bundle_stream_base(struct bundle_stream *s, struct base_reader *base, struct why *w);
 /**
  * The next chunk.
  * @ret  its raw bytes, valid until the next call; NULL for CHUNK_ZERO

@@ -12,6 +12,7 @@
 #include "updater/chunks_build.h"
 #include "updater/cut.h"
 #include "updater/dedupe.h"
+#include "updater/delta_pack.h"
 #include "updater/packer.h"
 #include "updater/tree_tar.h"
 
@@ -32,6 +33,7 @@ struct writer {
 	struct manifest manifest; /* the recipe's, with sizes; its payloads are owned */
 	struct bundle_plan plan;
 	struct packer *packer;
+	struct delta_pack *delta; /* of the payload under way, when it is a delta */
 	struct dedupe seen;
 	struct bundle_lock lock;
 	uint8_t *tables;
@@ -69,7 +71,7 @@ static int open_input(struct writer *wr, size_t i, struct why *w)
 	int r = 0;
 
 	*p = wr->job->recipe->manifest.payloads[i];
-	if (p->kind == PAYLOAD_TREE)
+	if (p->kind == PAYLOAD_TREE && !wr->job->bases)
 		r = open_tree(wr, path, p, &wr->in[i], w);
 	else if ((wr->in[i] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0)
 		r = fail_errno(w, "%s", path);
@@ -115,7 +117,7 @@ static int cut_input(struct writer *wr, size_t i, struct why *w)
 	}
 	r = r ? r : cutter_end(cuts, w);
 	p->chunks = cuts->n;
-	p->index_blocks = cutter_index_blocks(cuts);
+	p->index_blocks = p->base_bytes ? 0 : cutter_index_blocks(cuts);
 	return r;
 }
 
@@ -260,6 +262,29 @@ static int take_group(struct writer *wr, struct part *part, struct why *w)
 	return r;
 }
 
+/* Chunks of a delta serve no other payload, which may have no base. */
+static int take_delta(struct writer *wr, struct part *part, struct why *w)
+{
+	struct delta_packed done = { 0 };
+	const struct chunk *c = &done.x.chunk;
+	int r = 0;
+
+	delta_pack_take(wr->delta, &done);
+	if (done.error)
+		return fail(w, done.error, "%s: %s", part->table.payload->name, done.why.text);
+	if (c->encoding != CHUNK_COPY)
+		r = store(wr, &done.x, w);
+	if (r)
+		return r;
+	wr->result.copy_chunks += c->encoding == CHUNK_COPY;
+	wr->result.ref_chunks += c->encoding == CHUNK_ZSTD_REF;
+	(void)chunks_build_add(&part->table, c, NULL);
+	wr->done += c->raw_bytes;
+	part->taken++;
+	delta_pack_release(wr->delta);
+	return 0;
+}
+
 static int take_one(struct writer *wr, struct part *part, struct why *w)
 {
 	const struct cut *cut = &part->cuts.at[part->taken];
@@ -270,7 +295,7 @@ static int take_one(struct writer *wr, struct part *part, struct why *w)
 		wr->done += cut->bytes;
 		part->taken++;
 	} else {
-		r = take_group(wr, part, w);
+		r = wr->delta ? take_delta(wr, part, w) : take_group(wr, part, w);
 	}
 	return r ? r : step(wr, w);
 }
@@ -336,14 +361,32 @@ static int put_one(struct writer *wr, size_t i, struct why *w)
 	return 0;
 }
 
-static int pack_payload(struct writer *wr, size_t i, struct why *w)
+static int pack_delta(struct writer *wr, size_t i, struct why *w)
 {
-	struct payload *p = &wr->plan.manifest.payloads[i];
+	struct part *part = &wr->parts[i];
+	const struct bundle_base *base = &wr->job->bases[i];
+	const struct delta_job job = { .index = base->index,
+				       .image = base->image,
+				       .cuts = &part->cuts,
+				       .chunk_bytes = part->table.payload->chunk_bytes,
+				       .level = wr->job->recipe->level,
+				       .threads = wr->job->threads };
+	int r = delta_pack_new(&job, &wr->delta, w);
+
+	for (uint64_t at = 0; !r && part->taken < part->cuts.n; at += part->cuts.at[part->taken - 1].bytes) {
+		hasher_add(&part->hasher, bytes_of(base->image.p + at, part->cuts.at[part->taken].bytes));
+		r = take_one(wr, part, w);
+	}
+	delta_pack_free(wr->delta);
+	wr->delta = NULL;
+	return r;
+}
+
+static int pack_full(struct writer *wr, size_t i, struct why *w)
+{
 	struct part *part = &wr->parts[i];
 	int r = 0;
 
-	chunks_build_begin(&part->table, p, wr->tables + p->table_offset);
-	hasher_init(&part->hasher);
 	while (!r && part->put < part->cuts.n) {
 		while (!r && packer_full(wr->packer))
 			r = take_one(wr, part, w);
@@ -351,6 +394,18 @@ static int pack_payload(struct writer *wr, size_t i, struct why *w)
 	}
 	while (!r && part->taken < part->cuts.n)
 		r = take_one(wr, part, w);
+	return r;
+}
+
+static int pack_payload(struct writer *wr, size_t i, struct why *w)
+{
+	struct payload *p = &wr->plan.manifest.payloads[i];
+	struct part *part = &wr->parts[i];
+	int r;
+
+	chunks_build_begin(&part->table, p, wr->tables + p->table_offset);
+	hasher_init(&part->hasher);
+	r = p->base_bytes ? pack_delta(wr, i, w) : pack_full(wr, i, w);
 	if (r)
 		return r;
 	wr->result.chunks += part->cuts.n;
@@ -458,6 +513,7 @@ static void close_all(struct writer *wr)
 	auto_close(&wr->out);
 	packer_free(wr->packer);
 	bundle_lock_done(&wr->lock);
+	delta_pack_free(wr->delta);
 	dedupe_done(&wr->seen);
 	bundle_plan_done(&wr->plan);
 	manifest_done(&wr->manifest);

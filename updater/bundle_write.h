@@ -12,8 +12,18 @@
 #include "updater/recipe.h"
 #include "updater/recipient.h"
 
+struct delta_index;
+
+/* How a payload is packed as a delta. */
+struct bundle_base {
+	const struct delta_index *index; /* of the base; NULL: the payload is packed in full */
+	struct bytes image;              /* the payload's own bytes */
+};
+
 struct bundle_job {
 	const struct recipe *recipe;
+	/* One for each payload, whose files hold raw bytes (of trees as well); NULL: none is a delta. */
+	const struct bundle_base *bases;
 	const struct secret_key *keys; /* none: a bundle to which signatures are attached later */
 	size_t n_keys;
 	const struct recipients *to; /* for whom it is encrypted, ordered; NULL or empty: it is not */
@@ -31,6 +41,7 @@ struct bundle_written {
 	uint64_t raw_bytes;
 	uint64_t bundle_bytes;
 	uint64_t chunks, zero_chunks, equal_chunks, raw_chunks; /* all; of zeros; stored before; not compressible */
+	uint64_t copy_chunks, ref_chunks;                       /* in the base; made with its help */
 };
 
 /**

@@ -9,6 +9,7 @@ int cmd_key_show(int argc, char **argv);
 int cmd_bundle_create(int argc, char **argv);
 int cmd_bundle_prepare(int argc, char **argv);
 int cmd_bundle_attach(int argc, char **argv);
+int cmd_bundle_delta(int argc, char **argv);
 int cmd_bundle_info(int argc, char **argv);
 int cmd_bundle_verify(int argc, char **argv);
 int cmd_bundle_extract(int argc, char **argv);

@@ -82,6 +82,8 @@ static int report_json(const char *path, const struct bundle_written *b, uint64_
 	json_u64(&j, "zero_chunks", b->zero_chunks);
 	json_u64(&j, "equal_chunks", b->equal_chunks);
 	json_u64(&j, "raw_chunks", b->raw_chunks);
+	json_u64(&j, "copy_chunks", b->copy_chunks);
+	json_u64(&j, "ref_chunks", b->ref_chunks);
 	json_u64(&j, "elapsed_ms", elapsed_ms);
 	json_end(&j);
 	return json_finish(&j, w);
@@ -96,6 +98,9 @@ static void report(const char *path, const struct bundle_written *b, uint64_t el
 	(void)printf("chunks: %" PRIu64 ", of them %" PRIu64 " zero, %" PRIu64 " there already, %" PRIu64
 		     " stored uncompressed\n",
 		     b->chunks, b->zero_chunks, b->equal_chunks, b->raw_chunks);
+	if (b->copy_chunks + b->ref_chunks > 0)
+		(void)printf("from the old image: %" PRIu64 " chunks as they are, %" PRIu64 " in part\n", b->copy_chunks,
+			     b->ref_chunks);
 	(void)printf("id: %s\n", format_hex(b->id.b, sizeof(b->id.b), id));
 }
 

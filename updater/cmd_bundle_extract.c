@@ -12,7 +12,7 @@
 #include "base/progress.h"
 #include "updater/bundle_walk.h"
 #include "updater/cmd.h"
-#include "updater/cmd_open.h"
+#include "updater/cmd_base.h"
 
 #define USAGE "tandem bundle extract FILE [--manifest FILE] [--signature FILE] [--payload NAME -o FILE] ..."
 #define HELP                                                                                                                  \
@@ -27,6 +27,7 @@ struct extract {
 	const char *signer;
 	const char *payload;
 	const char *output;
+	const char *base;
 	const char *progress;
 	bool as_json;
 };
@@ -88,12 +89,12 @@ static int put_chunk(void *arg, const struct chunk *c, const void *raw, struct w
 }
 
 static int fill_payload(const struct bundle *b, const struct payload *p, int fd, const char *temp,
-			enum progress_style style, struct why *w)
+			struct base_reader *base, enum progress_style style, struct why *w)
 {
 	struct written k = {
 		.progress = progress_begin("extract", style), .total = p->size_bytes, .fd = fd, .name = temp
 	};
-	const struct bundle_sink sink = { .put = put_chunk, .arg = &k };
+	const struct bundle_sink sink = { .put = put_chunk, .arg = &k, .base = base };
 	int r;
 
 	if (ftruncate(fd, (off_t)p->size_bytes))
@@ -110,6 +111,7 @@ static int fill_payload(const struct bundle *b, const struct payload *p, int fd,
 static int write_payload(const struct extract *e, const struct bundle *b, enum progress_style style, struct why *w)
 {
 	const struct payload *p = manifest_find(&b->manifest, e->payload);
+	CLEANUP(base_given_done) struct base_given base = { .image = UNPACKED_NONE };
 	char temp[PATH_MAX];
 	int r;
 
@@ -117,18 +119,21 @@ static int write_payload(const struct extract *e, const struct bundle *b, enum p
 		return fail(w, -ENODATA, "no payload '%s' in the bundle", e->payload);
 	if (snprintf(temp, sizeof(temp), "%s.tmp", e->output) >= (int)sizeof(temp))
 		return misuse(w, -ENAMETOOLONG, "%s: name too long", e->output);
+	r = base_given_open(e->base, p, &e->trust, &e->net, &base, w);
+	if (r)
+		return r;
 	if (unlink(temp) && errno != ENOENT)
 		return fail_errno(w, "%s: left over, cannot be removed", temp);
 	AUTO_FD fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return fail_errno(w, "%s: create", temp);
-	r = fill_payload(b, p, fd, temp, style, w);
+	r = fill_payload(b, p, fd, temp, base.open ? &base.reader : NULL, style, w);
 	r = r ? r : close_checked(&fd, temp, w);
 	if (!r && rename(temp, e->output))
 		r = fail_errno(w, "%s: rename", e->output);
 	if (r)
 		(void)unlink(temp);
-	return r;
+	return r == -EOPNOTSUPP ? why_next(w, r, "--base FILE names the bundle or image that it was made for") : r;
 }
 
 static int report_json(const char *path, const struct extract *e, bool verified, bool line, struct why *w)
@@ -188,6 +193,7 @@ int cmd_bundle_extract(int argc, char **argv)
 		  .arg = "FILE",
 		  .help = "where the payload goes",
 		  .value = &e.output },
+		BASE_OPTION(e.base),
 		TRUST_OPTIONS(e.trust),
 		NET_OPTIONS(e.net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &e.progress },

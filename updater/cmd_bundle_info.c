@@ -10,7 +10,7 @@
 #include "base/progress.h"
 #include "updater/bundle_walk.h"
 #include "updater/cmd.h"
-#include "updater/cmd_open.h"
+#include "updater/cmd_base.h"
 #include "updater/trustchain.h"
 
 #define RECIPIENTS_SHOWN 16u
@@ -19,8 +19,7 @@
 #define INFO_HELP                                                                                                       \
 	"Show what a bundle is, what it carries and who signed it. Without --trust or --key nothing is verified, and\n" \
 	"the output says so."
-#define VERIFY_USAGE                                                                                                   \
-	"tandem bundle verify FILE|URL|- (--trust DIR | --key FILE ...) [--threshold N] [--progress HOW] [--json] ..."
+#define VERIFY_USAGE "tandem bundle verify FILE|URL|- (--trust DIR | --key FILE ...) [--threshold N] [--base FILE] ..."
 #define VERIFY_HELP                                                                                                        \
 	"Check all of a bundle: its signatures, its tables, and each chunk, which is decoded and compared with the hash\n" \
 	"of its raw bytes."
@@ -73,9 +72,9 @@ static void each_statement(const struct bundle *b, struct json *j)
 	}
 }
 
-static void print_payload(const struct payload *p)
+static void print_payload(const struct payload *p, bool unlocked)
 {
-	char size[16], chunk[16];
+	char size[16], chunk[16], base[2 * HASH_BYTES + 1];
 
 	(void)printf("payload %s: %s", p->name, payload_kind_name(p->kind));
 	if (p->file_name[0])
@@ -89,7 +88,10 @@ static void print_payload(const struct payload *p)
 	if (p->kind == PAYLOAD_TREE)
 		(void)printf(", unpacks to %s in %" PRIu64 " members", format_size(p->tree_bytes, size),
 			     p->tree_entries);
-	(void)printf("%s\n", p->base_bytes ? ", from another image" : "");
+	if (p->base_bytes)
+		(void)printf(", made from the image of %" PRIu64 " bytes with the hash %s", p->base_bytes,
+			     unlocked ? format_hex(p->base_hash.b, sizeof(p->base_hash.b), base) : "(encrypted)");
+	(void)putchar('\n');
 }
 
 /* Of an encrypted bundle: the first recipients. */
@@ -150,7 +152,7 @@ static int print_info(const char *path, const struct opened *o, struct why *w)
 	each_statement(b, NULL);
 	print_encryption(b, &recipients);
 	for (size_t i = 0; i < b->manifest.n_payloads; i++)
-		print_payload(&b->manifest.payloads[i]);
+		print_payload(&b->manifest.payloads[i], b->unlocked);
 	return 0;
 }
 
@@ -198,6 +200,7 @@ static void json_payloads(struct json *j, const struct bundle *b)
 		json_u64(j, "group_bytes", p->group_bytes);
 		json_u64(j, "chunks", p->chunks);
 		json_u64(j, "index_blocks", p->index_blocks);
+		json_u64(j, "base_bytes", p->base_bytes);
 		json_hash(j, "base_hash", &p->base_hash, b->unlocked && p->base_bytes);
 		if (p->kind == PAYLOAD_TREE) {
 			json_u64(j, "tree_bytes", p->tree_bytes);
@@ -300,38 +303,59 @@ static int count_chunk(void *arg, const struct chunk *c, const void *raw, struct
 	return interrupt_seen() ? fail(w, -ECANCELED, "interrupted") : 0;
 }
 
-static int verify_all(const struct bundle *b, enum progress_style style, struct why *w)
+/* What verification needs besides the bundle. */
+struct verify_options {
+	struct trust_options trust;
+	struct net_options net;
+	const char *base;
+	const char *progress;
+	bool as_json;
+};
+
+static int verify_payload(const struct bundle *b, const struct payload *p, const struct verify_options *v,
+			  struct verified *state, struct why *w)
+{
+	CLEANUP(base_given_done) struct base_given base;
+	struct bundle_sink sink = { .put = count_chunk, .arg = state };
+	int r = base_given_open(v->base, p, &v->trust, &v->net, &base, w);
+
+	if (base.open)
+		sink.base = &base.reader;
+	r = r ? r : bundle_check(b, p, &sink, w);
+	return r == -EOPNOTSUPP ? why_next(w, r, "--base FILE names the bundle or image that it was made for") : r;
+}
+
+static int verify_all(const struct bundle *b, const struct verify_options *options, enum progress_style style,
+		      struct why *w)
 {
 	struct verified v = { .progress = progress_begin("verify", style) };
-	const struct bundle_sink sink = { .put = count_chunk, .arg = &v };
 	int r = bundle_check_layout(b, w);
 
 	for (size_t i = 0; i < b->manifest.n_payloads; i++)
 		v.total += b->manifest.payloads[i].size_bytes;
 	for (size_t i = 0; !r && i < b->manifest.n_payloads; i++)
-		r = bundle_check(b, &b->manifest.payloads[i], &sink, w);
+		r = verify_payload(b, &b->manifest.payloads[i], options, &v, w);
 	progress_end(&v.progress);
 	return r;
 }
 
-static int verify(const char *path, const struct trust_options *trust, const struct net_options *net, const char *how,
-		  bool as_json, struct why *w)
+static int verify(const char *path, const struct verify_options *v, struct why *w)
 {
 	CLEANUP(opened_done) struct opened o = { 0 };
 	enum progress_style style = PROGRESS_NONE;
 	int r;
 
 	interrupt_catch();
-	if (!trust_given(trust))
+	if (!trust_given(&v->trust))
 		return misuse(w, -EINVAL, "verified by which keys? give --trust DIR or --key FILE");
-	r = progress_style_parse(how, &style, w);
-	r = r ? r : open_bundle(path, trust, net, &o, w);
+	r = progress_style_parse(v->progress, &style, w);
+	r = r ? r : open_bundle(path, &v->trust, &v->net, &o, w);
 	r = r ? r : open_ahead(&o, w);
 	r = r ? r : opened_need_key(&o, w);
-	r = r ? r : verify_all(&o.bundle, style, w);
+	r = r ? r : verify_all(&o.bundle, v, style, w);
 	if (r)
 		return r;
-	if (as_json)
+	if (v->as_json)
 		return json_info(path, &o, style == PROGRESS_JSON, w);
 	if (style != PROGRESS_JSON)
 		(void)printf("%s: good: %s %s, signed by %u trusted key%s (%u required)\n", path,
@@ -342,15 +366,13 @@ static int verify(const char *path, const struct trust_options *trust, const str
 
 int cmd_bundle_verify(int argc, char **argv)
 {
-	struct trust_options trust = { 0 };
-	struct net_options net = { 0 };
-	const char *progress = NULL;
-	bool as_json = false;
+	struct verify_options v = { 0 };
 	const struct opt opts[] = {
-		TRUST_OPTIONS(trust),
-		NET_OPTIONS(net),
-		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &progress },
-		{ .name = "json", .help = "print what 'info --json' prints, at the end", .flag = &as_json },
+		TRUST_OPTIONS(v.trust),
+		NET_OPTIONS(v.net),
+		BASE_OPTION(v.base),
+		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &v.progress },
+		{ .name = "json", .help = "print what 'info --json' prints, at the end", .flag = &v.as_json },
 	};
 	struct why w = { 0 };
 	struct args args;
@@ -358,6 +380,6 @@ int cmd_bundle_verify(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = verify(args.at[0], &trust, &net, progress, as_json, &w);
+	r = verify(args.at[0], &v, &w);
 	return r ? why_report(&w, "tandem bundle verify") : EXIT_DONE;
 }

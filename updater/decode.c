@@ -4,6 +4,8 @@
 #define ZSTD_STATIC_LINKING_ONLY /* frames without a magic number */
 #include <zstd.h>
 
+#include "updater/delta_apply.h"
+
 #define SLICE 16u /* hashed side by side */
 
 int decoder_init(struct decoder *ret, struct why *w)
@@ -18,8 +20,19 @@ int decoder_init(struct decoder *ret, struct why *w)
 	return 0;
 }
 
+int decoder_base(struct decoder *d, struct base_reader *base, uint32_t chunk_bytes, struct why *w)
+{
+	int r = delta_apply_new(chunk_bytes, &d->delta, w);
+
+	if (!r)
+		d->base = base;
+	return r;
+}
+
 void decoder_done(struct decoder *d)
 {
+	delta_apply_free(d->delta);
+	d->delta = NULL;
 	(void)ZSTD_freeDCtx(d->zstd);
 	free(d->clear);
 	*d = (struct decoder){ 0 };
@@ -86,6 +99,26 @@ static int decrypt(struct decoder *d, const struct decode_job *j, struct bytes *
 	return 0;
 }
 
+static bool needs_base(const struct chunk *c)
+{
+	return c->encoding == CHUNK_COPY || c->encoding == CHUNK_ZSTD_REF;
+}
+
+static int unpack_delta(struct decoder *d, const struct chunk *c, struct bytes stored, uint8_t *raw, struct why *w)
+{
+	int r;
+
+	if (!d->base)
+		return fail(w, -EOPNOTSUPP,
+			    "chunk at raw offset %" PRIu64 ": made from another image, which is not at hand",
+			    c->raw_offset);
+	if (c->encoding == CHUNK_COPY)
+		r = base_read(d->base, raw, c->raw_bytes, c->stored_offset, w);
+	else
+		r = delta_apply(d->delta, d->zstd, d->base, stored, raw, c->raw_bytes, w);
+	return r ? why_in(w, r, "chunk at raw offset %" PRIu64, c->raw_offset) : 0;
+}
+
 /* The stored bytes have passed check_stored() and decrypt(). */
 static int unpack(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w)
 {
@@ -103,15 +136,38 @@ static int unpack(struct decoder *d, const struct chunk *c, struct bytes stored,
 		return unpack_zstd(d, c, stored, raw, w);
 	case CHUNK_COPY:
 	case CHUNK_ZSTD_REF:
-		break;
+		return unpack_delta(d, c, stored, raw, w);
 	}
-	return fail(w, -EOPNOTSUPP, "chunk at raw offset %" PRIu64 ": made from another image, which is not at hand",
-		    c->raw_offset);
+	return explain(c, "is encoded in an unknown way", w);
 }
 
 int decoder_chunk(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w)
 {
 	return decoder_many(d, &(struct decode_job){ .c = c, .stored = stored, .raw = raw }, 1, w);
+}
+
+/* What was made from the base, which nobody has authenticated, is what was meant. */
+static int check_made(const struct decoder *d, const struct decode_job *jobs, size_t n, struct why *w)
+{
+	const struct chunk *made[SLICE];
+	struct bytes raw[SLICE];
+	struct hash got[SLICE];
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!needs_base(jobs[i].c))
+			continue;
+		made[found] = jobs[i].c;
+		raw[found++] = bytes_of(jobs[i].raw, jobs[i].c->raw_bytes);
+	}
+	hash_many(raw, found, got);
+	for (size_t i = 0; i < found; i++)
+		if (!hash_equal(&got[i], &made[i]->raw_hash))
+			return fail(w, -EBADMSG,
+				    "chunk at raw offset %" PRIu64
+				    ": %s is damaged, or is not the image that the delta was made for",
+				    made[i]->raw_offset, d->base->name);
+	return 0;
 }
 
 static int decode_slice(struct decoder *d, const struct decode_job *jobs, size_t n, struct why *w)
@@ -129,7 +185,7 @@ static int decode_slice(struct decoder *d, const struct decode_job *jobs, size_t
 		r = decrypt(d, &jobs[i], &stored[i], w);
 		r = r ? r : unpack(d, jobs[i].c, stored[i], jobs[i].raw, w);
 	}
-	return r;
+	return r ? r : check_made(d, jobs, n, w);
 }
 
 int decoder_many(struct decoder *d, const struct decode_job *jobs, size_t n, struct why *w)

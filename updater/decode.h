@@ -2,11 +2,12 @@
  * decode - from the stored bytes of a chunk to its raw bytes.
  * Layer:  updater; the reading side; the one place where zstd is called on foreign bytes.
  * Trust:  stored bytes are hostile until their hash was compared with the (authenticated) table entry; zstd sees none
- *         before that.
+ *         before that. What is read from the base of a delta is hostile to the end: zstd sees it as a prefix.
  */
 #ifndef UPDATER_DECODE_H
 #define UPDATER_DECODE_H
 
+#include "updater/base_reader.h"
 #include "updater/chunks.h"
 
 /* What decoding needs; one for each thread, used again for every chunk. About 160 KiB. */
@@ -15,10 +16,14 @@ struct decoder {
 	const struct content_key *key; /* borrowed; NULL: the bundle is not encrypted */
 	uint8_t *clear;                /* a decrypted chunk; private */
 	size_t clear_room;
+	struct base_reader *base;  /* borrowed; NULL: chunks that need one are refused */
+	struct delta_apply *delta; /* with a base */
 };
 
 MUST_USE int decoder_init(struct decoder *ret, struct why *w);
 void decoder_done(struct decoder *d);
+/** From now on chunks of a delta are decoded as well, of up to chunk_bytes. @base borrowed, for this thread. -ENOMEM. */
+MUST_USE int decoder_base(struct decoder *d, struct base_reader *base, uint32_t chunk_bytes, struct why *w);
 
 /**
  * Check the stored bytes against c->stored_hash, then decode them.
@@ -26,8 +31,8 @@ void decoder_done(struct decoder *d);
  * @raw     room for c->raw_bytes, and directly before it the c->prefix_bytes bytes that are there in the payload; on
  *          failure its content is unspecified and must not be used
  * Returns 0; -EBADMSG the stored bytes are not the ones of the table, or do not decode to exactly c->raw_bytes;
- * -EINVAL stored.n is not c->stored_bytes; -EOPNOTSUPP the chunk needs a base. The raw hash is not computed: see
- * chunk_raw_matches().
+ * -EINVAL stored.n is not c->stored_bytes; -EOPNOTSUPP the chunk needs a base. The raw hash is not computed (see
+ * chunk_raw_matches()), but for chunks of a delta: what was made from a base that nobody authenticated was compared with it.
  */
 MUST_USE int decoder_chunk(struct decoder *d, const struct chunk *c, struct bytes stored, void *raw, struct why *w);
 

@@ -59,10 +59,10 @@ static void insert(struct delta_index *x, uint64_t seed, size_t at)
 	}
 }
 
-/* One thread's share: the buckets whose number begins with its own. */
+/* One thread's share. */
 struct share {
 	struct delta_index *x;
-	uint64_t first, end; /* seeds, by their highest 32 bits */
+	size_t first, end; /* buckets */
 };
 
 static void add_block(struct share *s, size_t at)
@@ -74,7 +74,8 @@ static void add_block(struct share *s, size_t at)
 	for (size_t end = at + BLOCK; at < end && x->base.n - at >= DELTA_SEED_BYTES; at += (size_t)1 << x->step_bits) {
 		uint64_t seed = delta_seed(x->base.p + at);
 
-		if (seed >> 32 < s->first || seed >> 32 >= s->end || delta_seed_dull(x->base.p + at))
+		if (seed >> (64 - x->bucket_bits) < s->first || seed >> (64 - x->bucket_bits) >= s->end ||
+		    delta_seed_dull(x->base.p + at))
 			continue;
 		seeds[n] = seed;
 		places[n++] = at;
@@ -105,7 +106,8 @@ static void fill_all(struct delta_index *x, unsigned int threads)
 	pthread_t ids[THREADS_MAX];
 
 	for (unsigned int i = 0; i < n; i++)
-		shares[i] = (struct share){ x, ((uint64_t)i << 32) / n, ((uint64_t)(i + 1) << 32) / n };
+		shares[i] =
+			(struct share){ x, ((size_t)i << x->bucket_bits) / n, ((size_t)(i + 1) << x->bucket_bits) / n };
 	while (started + 1 < n && pthread_create(&ids[started], NULL, fill, &shares[started]) == 0)
 		started++;
 	for (unsigned int i = started; i < n; i++)

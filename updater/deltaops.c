@@ -3,7 +3,8 @@
 #include <inttypes.h>
 
 #define VARINT_MAX 10u
-#define KINDS      3u
+_Static_assert(DELTAOPS_ROOM == 2 * VARINT_MAX * (1 + DELTA_RANGES_MAX + DELTA_OPS_MAX), "two numbers each");
+#define KINDS 3u
 
 static int malformed(struct why *w, const char *what)
 {
@@ -147,11 +148,6 @@ int deltaops_parse(struct bytes stored, uint32_t raw_bytes, uint64_t base_bytes,
 		return malformed(w, in.n > 0 ? "a frame, but no literals" : "literals, but no frame");
 	ret->frame = in;
 	return 0;
-}
-
-size_t deltaops_room(const struct deltaops *d)
-{
-	return 2 * VARINT_MAX * (1 + d->n_ranges + d->n_ops);
 }
 
 size_t deltaops_format(const struct deltaops *d, uint8_t *out)

@@ -20,6 +20,8 @@ static const struct verb verbs[] = {
 	  cmd_bundle_prepare },
 	{ "bundle attach", "FILE --signature FILE ... --key FILE", "add signatures that were made elsewhere",
 	  cmd_bundle_attach },
+	{ "bundle delta", "OLD NEW -o FILE --key FILE ...", "build the bundle that leads from OLD to NEW",
+	  cmd_bundle_delta },
 	{ "bundle info", "FILE", "show what a bundle is and who signed it", cmd_bundle_info },
 	{ "bundle verify", "FILE (--trust DIR | --key FILE)", "check all of a bundle", cmd_bundle_verify },
 	{ "bundle extract", "FILE", "take manifest, signatures or a payload out of a bundle", cmd_bundle_extract },

@@ -94,6 +94,7 @@ golden 'the JSON is as documented' <<TEXT
       "group_bytes": 16384,
       "chunks": 3,
       "index_blocks": 5,
+      "base_bytes": 0,
       "base_hash": null
     },
     {
@@ -107,6 +108,7 @@ golden 'the JSON is as documented' <<TEXT
       "group_bytes": 16384,
       "chunks": 1,
       "index_blocks": 2,
+      "base_bytes": 0,
       "base_hash": null
     },
     {
@@ -120,6 +122,7 @@ golden 'the JSON is as documented' <<TEXT
       "group_bytes": 16384,
       "chunks": 1,
       "index_blocks": 2,
+      "base_bytes": 0,
       "base_hash": null
     }
   ]

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (deltaops_parse(stored, raw_bytes, base_bytes, &d, NULL))
 		return 0;
 	check(&d, raw_bytes, base_bytes);
-	again = malloc(deltaops_room(&d) + d.frame.n);
+	again = malloc(DELTAOPS_ROOM + d.frame.n);
 	must(again != NULL);
 	must(deltaops_format(&d, again) == stored.n);
 	must(memcmp(again, stored.p, stored.n) == 0);

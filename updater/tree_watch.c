@@ -1,0 +1,120 @@
+#include "updater/tree_watch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define PAUSE_MS        200u
+#define REQUEST_MAX_MS  10000u
+#define UNIT_NAME_SHOWN 70
+
+struct watch {
+	const struct sysconf_tree *conf;
+	const struct tree_watch_ops *ops;
+	void *with;
+	uint64_t deadline_ms;
+	uint64_t active_since_ms; /* while `active` */
+	bool active;              /* all units were, the last time */
+	bool ended;               /* there is a verdict */
+	struct tree_watched *ret;
+};
+
+PRINTF(4, 5)
+static void conclude(struct watch *k, enum tree_verdict verdict, enum tree_reason reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (k->ended)
+		return;
+	k->ended = true;
+	k->ret->verdict = verdict;
+	k->ret->reason = reason;
+	va_start(ap, fmt);
+	(void)vsnprintf(k->ret->text, sizeof(k->ret->text), fmt, ap);
+	va_end(ap);
+}
+
+/* What is noted in case that it is the last word. */
+static void note(struct watch *k, const char *what, const char *said)
+{
+	(void)snprintf(k->ret->text, sizeof(k->ret->text), "%.*s: %.80s", UNIT_NAME_SHOWN, what, said);
+}
+
+static void see_units(struct watch *k, const struct tree_unit *units)
+{
+	bool active = true;
+
+	for (size_t i = 0; i < k->conf->n_units; i++) {
+		if (units[i].is == TREE_UNIT_ENDED) {
+			conclude(k, TREE_BAD, TREE_REASON_UNIT, "%.*s: %s", UNIT_NAME_SHOWN, k->conf->units[i],
+				 units[i].said);
+			return;
+		}
+		if (units[i].is == TREE_UNIT_STARTING) {
+			note(k, k->conf->units[i], units[i].said);
+			active = false;
+		}
+	}
+	if (active && !k->active)
+		k->active_since_ms = k->ops->now_ms(k->with);
+	k->active = active;
+}
+
+/* One look. Returns whether that was all. */
+static bool look(void *arg)
+{
+	struct tree_unit units[SYSCONF_UNITS];
+	struct watch *k = arg;
+	struct why w = { 0 };
+
+	if (k->ops->cancelled(k->with))
+		conclude(k, TREE_BAD, TREE_REASON_INTERRUPTED, "interrupted");
+	else if (k->ops->look(k->with, units, &w) == 0)
+		see_units(k, units);
+	else
+		note(k, "units", w.text);
+	return k->ended;
+}
+
+static void ask(struct watch *k)
+{
+	uint64_t now = k->ops->now_ms(k->with), left = now < k->deadline_ms ? k->deadline_ms - now : 1;
+	struct probe_answer answer = { 0 };
+
+	k->ops->probe(k->with, left < REQUEST_MAX_MS ? (unsigned int)left : REQUEST_MAX_MS, look, k, &answer);
+	if (k->ended)
+		return;
+	note(k, k->conf->url, answer.said);
+	if (answer.passed && !look(k) && k->active) /* it answered; is it still there? */
+		conclude(k, TREE_GOOD, TREE_REASON_NONE, "%s", answer.said);
+}
+
+static void round_of(struct watch *k)
+{
+	if (look(k) || !k->active)
+		return;
+	if (k->conf->url[0])
+		ask(k);
+	else if (k->conf->n_units == 0 || k->ops->now_ms(k->with) - k->active_since_ms >= TREE_WATCH_STEADY_MS)
+		conclude(k, TREE_GOOD, TREE_REASON_NONE, "units are active");
+}
+
+void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *ops, void *with, uint64_t deadline_ms,
+		struct tree_watched *ret)
+{
+	struct watch k = { .conf = conf, .ops = ops, .with = with, .deadline_ms = deadline_ms, .ret = ret };
+	uint64_t begun = ops->now_ms(with);
+
+	*ret = (struct tree_watched){ .text = "no answer" };
+	for (;;) {
+		round_of(&k);
+		if (!k.ended && ops->now_ms(with) >= deadline_ms) {
+			k.ended = true; /* what was noted last says why */
+			ret->verdict = TREE_BAD;
+			ret->reason = TREE_REASON_HEALTH;
+		}
+		if (k.ended)
+			break;
+		ops->pause(with, PAUSE_MS);
+	}
+	ret->ms = ops->now_ms(with) - begun;
+}

@@ -1,0 +1,38 @@
+/*
+ * tree_watch - does the tree that was just started serve? Units and health URL, until there is a verdict.
+ * Layer:  updater. tree_watch() decides and waits; how things are looked at and what time it is come in as functions.
+ */
+#ifndef UPDATER_TREE_WATCH_H
+#define UPDATER_TREE_WATCH_H
+
+#include "base/net/probe.h"
+#include "updater/tree_plan.h"
+#include "updater/tree_units.h"
+
+#define TREE_WATCH_STEADY_MS 5000u /* without a URL: how long units must stay active */
+
+struct tree_watch_ops {
+	int (*look)(void *with, struct tree_unit *ret, struct why *w);
+	/* Ask the URL; give up when `stop` says so. */
+	void (*probe)(void *with, unsigned int timeout_ms, bool (*stop)(void *arg), void *arg,
+		      struct probe_answer *ret);
+	bool (*cancelled)(void *with);
+	uint64_t (*now_ms)(void *with);
+	void (*pause)(void *with, unsigned int ms);
+};
+
+struct tree_watched {
+	enum tree_verdict verdict; /* TREE_GOOD or TREE_BAD */
+	enum tree_reason reason;   /* of TREE_BAD */
+	char text[TREE_TEXT_MAX];
+	uint64_t ms; /* from the call to the verdict */
+};
+
+/**
+ * Watch until it serves, a unit ended, somebody cancelled, or `deadline_ms` of ops->now_ms has come.
+ * A unit that ended counts at once; units that cannot be looked at count at the deadline.
+ */
+void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *ops, void *with, uint64_t deadline_ms,
+		struct tree_watched *ret);
+
+#endif

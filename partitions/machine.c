@@ -171,6 +171,12 @@ int machine_esp(struct machine *m, struct why *w)
 	return r;
 }
 
+void machine_unlock(struct machine *m)
+{
+	if (m->lock >= 0)
+		(void)close(MOVE_FD(m->lock));
+}
+
 int machine_close(struct machine *m, struct why *w)
 {
 	int r = esp_close(&m->esp, w), s = 0;
@@ -178,7 +184,6 @@ int machine_close(struct machine *m, struct why *w)
 	if (m->state.ops)
 		s = blk_close(&m->state, w);
 	m->boot.esp = NULL;
-	if (m->lock >= 0)
-		(void)close(MOVE_FD(m->lock));
+	machine_unlock(m);
 	return r ? r : s;
 }

@@ -45,6 +45,8 @@ MUST_USE int machine_open(const char *conf_path, enum machine_mode mode, struct 
 /** Mount the ESP, once; boot.esp is set. */
 MUST_USE int machine_esp(struct machine *m, struct why *w);
 
+/** Give the lock back early: others may change the machine from here on, this program must not. */
+void machine_unlock(struct machine *m);
 /** Flush and end everything. All zero is fine. */
 MUST_USE int machine_close(struct machine *m, struct why *w);
 

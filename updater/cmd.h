@@ -23,6 +23,10 @@ int cmd_slots(int argc, char **argv);
 int cmd_commit(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_verify_slot(int argc, char **argv);
+int cmd_tree_status(int argc, char **argv);
+int cmd_tree_rollback(int argc, char **argv);
+int cmd_tree_settle(int argc, char **argv);
+int cmd_tree_prune(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
 
 #endif

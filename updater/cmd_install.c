@@ -12,9 +12,11 @@
 #include "base/proc.h"
 #include "base/reboot.h"
 #include "updater/cmd.h"
+#include "updater/cmd_install_tree.h"
 #include "updater/cmd_parts.h"
 #include "updater/cmd_source.h"
 #include "updater/install_show.h"
+#include "updater/tree_preflight.h"
 
 #define USAGE "tandem install FILE|URL|- [--dry-run] [--reboot] [--slot a|b] [--progress HOW] [--json] ..."
 #define HELP                                                                                                            \
@@ -87,12 +89,36 @@ static bool cancelled(void *arg)
 /* Statements that are good are kept before the bundle is looked at any further. */
 static int trust_and_keep(void *arg, struct bytes statements, struct trust *ret, struct why *w)
 {
-	return trustseat_believe(&((struct session *)arg)->appliance->seat, statements, true, ret, w);
+	struct appliance *a = ((struct session *)arg)->appliance;
+	int r = statements.n > 0 ? appliance_trust_keeps(a, w) : 0;
+
+	return r ? r : trustseat_believe(&a->seat, statements, true, ret, w);
 }
 
 static int trust_for_now(void *arg, struct bytes statements, struct trust *ret, struct why *w)
 {
 	return trustseat_believe(&((struct session *)arg)->appliance->seat, statements, false, ret, w);
+}
+
+/* A host without slots is fine: for trees its configuration is enough. */
+static int open_machine(const struct options *o, struct session *s, struct why *w)
+{
+	struct why own = { 0 };
+	int r = appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, &own);
+
+	if (r == -EOPNOTSUPP && s->appliance->m.conf.host)
+		return 0;
+	if (r && w)
+		*w = own;
+	return r;
+}
+
+/* Only now is it known what the bundle carries. */
+static int check_kind(const struct session *s, struct why *w)
+{
+	if (!s->appliance->m.conf.host || bundle_has_tree(&s->bundle))
+		return 0;
+	return refuse(w, -EOPNOTSUPP, "the bundle carries no tree, and this machine has no slots (mode=host)");
 }
 
 static int open_all(const char *path, const struct options *o, struct session *s, struct why *w)
@@ -103,14 +129,14 @@ static int open_all(const char *path, const struct options *o, struct session *s
 	int r = url ? 0 : source_any(path, &o->net, NULL, &s->src, w);
 
 	interrupt_catch();
-	r = r ? r : appliance_open(o->config, o->dry_run ? MACHINE_READ : MACHINE_WRITE, &s->appliance, w);
+	r = r ? r : open_machine(o, s, w);
 	if (!r && url)
 		r = source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
 	r = r ? r : appliance_trust(s->appliance, w);
 	r = r ? r : bundle_open_by(&s->src, BUNDLE_WHOLE, o->dry_run ? &look : &keep, &s->bundle, w);
 	if (!r)
 		IGNORE(appliance_unlock(s->appliance, &s->bundle, &s->appliance->key_why)); /* preflight says it */
-	return r;
+	return r ? r : check_kind(s, w);
 }
 
 static void say_begin(const struct session *s, const struct options *o)
@@ -177,10 +203,45 @@ static int report(const struct options *o, const struct session *s, uint64_t ela
 	return s->preflight.plan.action == INSTALL_NOTHING ? EXIT_NOTHING : EXIT_DONE;
 }
 
+static int install_image(const struct options *o, struct session *s, int r, struct why *w)
+{
+	uint64_t begun = now_ms();
+	int code;
+
+	r = r ? r : do_install(o, s, w);
+	r = appliance_close(s->appliance, r, w);
+	code = report(o, s, now_ms() - begun, r, w);
+	if (code == EXIT_DONE && o->reboot && !o->dry_run && reboot_orderly(w))
+		code = why_report(w, "tandem install");
+	return code;
+}
+
+/* A tree is switched to here and now; what is asked of a slot means nothing to it. */
+static int install_as_tree(const struct options *o, struct session *s)
+{
+	const struct tree_install_options tree = {
+		.dry_run = o->dry_run,
+		.allow_downgrade = o->install.allow_downgrade,
+		.json = o->json,
+		.style = o->style,
+	};
+	struct why w = { 0 };
+	int code;
+
+	if (o->slot || o->reboot || o->install.force_same) {
+		(void)misuse(&w, -EINVAL,
+			     "the bundle carries a tree: --slot, --reboot and --force-same are for images");
+		code = why_report(&w, "tandem install");
+	} else {
+		code = install_tree(s->appliance, &s->bundle, &tree);
+	}
+	IGNORE(appliance_close(s->appliance, 0, NULL)); /* it was only read */
+	return code;
+}
+
 static int install(const char *path, const struct options *o)
 {
 	AUTO_FREE struct session *s = calloc(1, sizeof(*s));
-	uint64_t begun = now_ms();
 	struct why w = { 0 };
 	int r, code;
 
@@ -189,11 +250,7 @@ static int install(const char *path, const struct options *o)
 		return why_report(&w, "tandem install");
 	}
 	r = open_all(path, o, s, &w);
-	r = r ? r : do_install(o, s, &w);
-	r = appliance_close(s->appliance, r, &w);
-	code = report(o, s, now_ms() - begun, r, &w);
-	if (code == EXIT_DONE && o->reboot && !o->dry_run && reboot_orderly(&w))
-		code = why_report(&w, "tandem install");
+	code = !r && bundle_has_tree(&s->bundle) ? install_as_tree(o, s) : install_image(o, s, r, &w);
 	bundle_close(&s->bundle);
 	source_close(&s->src);
 	return code;

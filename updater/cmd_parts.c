@@ -104,7 +104,17 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 
 int appliance_trust(struct appliance *a, struct why *w)
 {
+	if (a->m.conf.host)
+		return trustseat_open_file(&a->m.conf, TRUSTSEAT_HOST_FILE, TRUSTSEAT_READ, &a->seat, w);
 	return trustseat_open(&a->m.conf, &a->m, &a->seat, w);
+}
+
+int appliance_trust_keeps(struct appliance *a, struct why *w)
+{
+	if (!a->m.conf.host)
+		return 0;
+	trustseat_done(&a->seat);
+	return trustseat_open_file(&a->m.conf, TRUSTSEAT_HOST_FILE, TRUSTSEAT_WRITE, &a->seat, w);
 }
 
 int appliance_unlock(struct appliance *a, struct bundle *b, struct why *w)

@@ -21,6 +21,8 @@ struct appliance {
 MUST_USE int appliance_open(const char *conf_path, enum machine_mode mode, struct appliance **ret, struct why *w);
 /** Find the trust set in force: a->seat is open. Who signs bundles: trustseat_believe(). */
 MUST_USE int appliance_trust(struct appliance *a, struct why *w);
+/** Statements are going to be kept: on a host, the file for them is made and locked. */
+MUST_USE int appliance_trust_keeps(struct appliance *a, struct why *w);
 /**
  * Unlock an encrypted bundle with the keys of system.conf, [encryption], which are read only then. -ENOKEY (refused, exit
  * code 3) there are none, or none fits; errors as decrypt_keys_load() and bundle_unlock().

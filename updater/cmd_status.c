@@ -124,7 +124,7 @@ static void text_host(const struct view *v)
 
 	(void)printf("mode:       host: no slots and no boot record; the product is updated as a tree\n");
 	(void)printf("product:    %s (compatible with %s)\n", c->product, c->compatible);
-	(void)printf("tree:       %s: %s\n", c->tree.root, v->tree[0] ? v->tree : "none yet: tandem install BUNDLE");
+	tree_view_text(&v->tree);
 }
 
 static void text_status(const struct view *v)
@@ -153,6 +153,8 @@ static void text_status(const struct view *v)
 	text_firmware(v);
 	(void)printf("disk:       %s%s\n", v->a->m.disk.disk.device,
 		     v->a->m.disk.at_home ? "" : ": not the disk that the boot record was last used on");
+	if (v->has_tree)
+		tree_view_text(&v->tree);
 }
 
 static int print_status(const struct view *v, bool as_json, struct why *w)

@@ -37,14 +37,9 @@ static int look_unprivileged(const char *config, struct view *v, struct why *w)
 
 static void look_tree(struct view *v)
 {
-	const struct sysconf_tree *t = &v->a->m.conf.tree;
-	char path[PATH_MAX];
-	ssize_t n;
-
-	v->host = true;
-	(void)snprintf(path, sizeof(path), "%s/current", t->root);
-	n = readlink(path, v->tree, sizeof(v->tree) - 1);
-	v->tree[n > 0 ? n : 0] = '\0';
+	v->has_tree = v->a->m.conf.tree.given;
+	if (v->has_tree)
+		tree_view_look(&v->a->m.conf.tree, &v->tree);
 }
 
 int view_look(const char *config, struct view *v, struct why *w)
@@ -55,11 +50,13 @@ int view_look(const char *config, struct view *v, struct why *w)
 		v->handed_over = v->a->m.handed_over;
 		v->handover = v->a->m.handover;
 		v->running = v->a->m.running;
+		look_tree(v);
 		return 0;
 	}
 	if (r == -EPERM && geteuid() != 0)
 		return look_unprivileged(config, v, w);
 	if (r == -EOPNOTSUPP && v->a && v->a->m.conf.host) {
+		v->host = true;
 		look_tree(v);
 		return 0;
 	}
@@ -69,6 +66,7 @@ int view_look(const char *config, struct view *v, struct why *w)
 
 int view_done(struct view *v, int r, struct why *w)
 {
+	tree_view_done(&v->tree);
 	return appliance_close(v->a, r, w);
 }
 
@@ -203,10 +201,7 @@ static void json_host(struct json *j, const struct view *v)
 	json_string(j, "product", c->product);
 	json_string(j, "compatible", c->compatible);
 	json_string(j, "mode", sysconf_mode_name(c));
-	json_object(j, "tree");
-	json_string(j, "root", c->tree.root);
-	json_text(j, "current", v->tree);
-	json_end(j);
+	tree_view_json(j, "tree", &v->tree);
 }
 
 int view_json(const struct view *v, struct why *w)
@@ -231,6 +226,8 @@ int view_json(const struct view *v, struct why *w)
 	json_record(&j, v);
 	view_json_slots(&j, v);
 	json_firmware(&j, v);
+	if (v->has_tree)
+		tree_view_json(&j, "tree", &v->tree);
 	json_end(&j);
 	return json_finish(&j, w);
 }

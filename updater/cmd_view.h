@@ -4,10 +4,9 @@
 #ifndef UPDATER_CMD_VIEW_H
 #define UPDATER_CMD_VIEW_H
 
-#include <limits.h>
-
 #include "base/json.h"
 #include "updater/cmd_parts.h"
+#include "updater/tree_view.h"
 
 /* Without root there is no appliance, only what everybody can read. */
 struct view {
@@ -15,9 +14,10 @@ struct view {
 	struct handover handover;
 	bool handed_over;
 	struct running running;
-	struct why denied;   /* why `a` is of no use; code 0: it is */
-	bool host;           /* mode=host: of `a` only the configuration is of use */
-	char tree[PATH_MAX]; /* then: where ROOT/current points; "": nowhere */
+	struct why denied; /* why `a` is of no use; code 0: it is */
+	bool host;         /* mode=host: of `a` only the configuration is of use */
+	bool has_tree;     /* system.conf has [tree], and the next is valid */
+	struct tree_view tree;
 };
 
 /** Look at the machine. @v all zero; ended by view_done() in any case. */

@@ -73,7 +73,7 @@ static void json_bundle(struct json *j, const struct bundle *b)
 	json_end(j);
 }
 
-static void json_checks(struct json *j, const struct preflight *p)
+void preflight_json(struct json *j, const struct preflight *p)
 {
 	json_array(j, "checks");
 	for (size_t i = 0; i < p->n_checks; i++) {
@@ -117,7 +117,7 @@ int install_show_json(const struct install_outcome *o, bool line, struct why *w)
 	json_string(&j, "action", o->preflight->planned ? install_action_name(o->preflight->plan.action) : NULL);
 	json_string(&j, "slot", o->preflight->planned ? slot_name(o->preflight->plan.target) : NULL);
 	json_bundle(&j, o->bundle);
-	json_checks(&j, o->preflight);
+	preflight_json(&j, o->preflight);
 	json_bytes(&j, o->progress);
 	json_source(&j, o->bundle);
 	json_u64(&j, "elapsed_ms", o->elapsed_ms);

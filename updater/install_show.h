@@ -35,6 +35,8 @@ struct install_outcome {
 };
 /** The one JSON object of --json; `line`: as the last line of --progress=json. */
 MUST_USE int install_show_json(const struct install_outcome *o, bool line, struct why *w);
+/** The member "checks" of the object that is open. */
+void preflight_json(struct json *j, const struct preflight *p);
 /** A line for each check. */
 void install_show_checks(const struct preflight *p, FILE *to, bool failed_only);
 /** What was done, in words, to stdout. */

@@ -38,6 +38,10 @@ static const struct verb verbs[] = {
 	{ "commit", "", "commit the slot that runs on trial", cmd_commit },
 	{ "rollback", "[--below-floor] [--reboot]", "end the trial, or go back to the other slot", cmd_rollback },
 	{ "verify-slot", "(a|b|--all) [--bundle FILE]", "compare a slot with its signed hashes", cmd_verify_slot },
+	{ "tree status", "[--json]", "show the product's trees", cmd_tree_status },
+	{ "tree rollback", "[--below-floor]", "switch to the tree before the current one", cmd_tree_rollback },
+	{ "tree settle", "[--no-units]", "bring an interrupted switch to an end", cmd_tree_settle },
+	{ "tree prune", "[--keep N]", "remove old trees", cmd_tree_prune },
 	{ "setup", "[BUNDLE] [--dry-run] | --remove", "make an ordinary server the home of a product", cmd_setup },
 };
 

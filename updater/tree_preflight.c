@@ -37,7 +37,7 @@ static int check_signature(struct flight *k, struct finding *f, struct why *w)
 	if (!k->b->verified)
 		return refuse(w, -EKEYREJECTED, "the bundle was not verified");
 	return found(f, "signed by %u trusted key%s (%u required)", k->b->signers.good,
-		     k->b->signers.good == 1 ? "" : "s", k->parts->threshold);
+		     k->b->signers.good == 1 ? "" : "s", k->b->signers.required);
 }
 
 static int check_compatible(struct flight *k, struct finding *f, struct why *w)
@@ -47,6 +47,16 @@ static int check_compatible(struct flight *k, struct finding *f, struct why *w)
 	if (strcmp(want, have) != 0)
 		return refuse(w, -ENOTSUP, "the bundle is for '%s', this machine is '%s'", have, want);
 	return found(f, "%s", have);
+}
+
+static int check_key(struct flight *k, struct finding *f, struct why *w)
+{
+	if (k->b->unlocked)
+		return found(f, "encrypted, this machine is among the recipients");
+	if (!k->parts->key_why || !k->parts->key_why->code)
+		return refuse(w, -ENOKEY, "encrypted, and not unlocked");
+	*w = *k->parts->key_why;
+	return w->code;
 }
 
 static int check_tree(struct flight *k, struct finding *f, struct why *w)
@@ -213,6 +223,8 @@ void tree_preflight(const struct tree_parts *parts, const struct bundle *b, stru
 	*ret_same = false;
 	check(&k, "signature", check_signature);
 	check(&k, "compatible", check_compatible);
+	if (b->manifest.encryption.recipients > 0)
+		check(&k, "key", check_key);
 	if (!check(&k, "tree", check_tree))
 		return;
 	check(&k, "epoch", check_epoch);

@@ -11,9 +11,9 @@
 /* All borrowed. */
 struct tree_parts {
 	const struct sysconf *conf;
-	unsigned int threshold;     /* signatures that were asked for */
 	const struct bootrec *boot; /* the boot record; NULL: there is none here (mode=host) */
 	const char *boot_why;       /* of an appliance without a usable one: why; else NULL */
+	const struct why *key_why;  /* why an encrypted bundle is locked */
 	struct tree_store *store;   /* NULL: there are no trees yet, and nothing may be made (a dry run) */
 	const struct tree_record *rec;
 	bool allow_downgrade;

@@ -50,7 +50,6 @@ mode:       host: no slots and no boot record; the product is updated as a tree
 product:    demo (compatible with demo-host)
 tree:       $dir/opt: none yet: tandem install BUNDLE
 TEXT
-mkdir opt && ln -s releases/1.2.0-0123 opt/current
 exits 0 'status --json of a host' tandem status --json --config host.conf
 golden 'the same as JSON' <<TEXT
 {
@@ -59,7 +58,22 @@ golden 'the same as JSON' <<TEXT
   "mode": "host",
   "tree": {
     "root": "$dir/opt",
-    "current": "releases/1.2.0-0123"
+    "error": null,
+    "phase": "idle",
+    "link": null,
+    "current": null,
+    "previous": null,
+    "next": null,
+    "epoch_floor": 0,
+    "outcome": {
+      "result": "none",
+      "from": null,
+      "to": null,
+      "reason": "none",
+      "text": null
+    },
+    "trees": [],
+    "damage": []
   }
 }
 TEXT

@@ -53,12 +53,30 @@ static int check_stored(const struct chunk *c, size_t n, const struct hash *got,
 	return 0;
 }
 
+/* ZSTD_decompress_usingDict() takes a prefix that begins like a dictionary for one. */
+static bool is_like_dictionary(struct bytes prefix)
+{
+	uint32_t magic = 0;
+
+	return bytes_le32(prefix, 0, &magic) == 0 && magic == ZSTD_MAGIC_DICTIONARY;
+}
+
+/* The quick way for all but a few: a referenced prefix is taken for a dictionary that is new to the processor's caches. */
+static size_t decompress(struct ZSTD_DCtx_s *z, struct bytes prefix, struct bytes stored, uint8_t *raw, size_t n)
+{
+	size_t r;
+
+	if (!is_like_dictionary(prefix))
+		return ZSTD_decompress_usingDict(z, raw, n, stored.p, stored.n, prefix.p, prefix.n);
+	r = ZSTD_DCtx_refPrefix(z, prefix.p, prefix.n);
+	return ZSTD_isError(r) ? r : ZSTD_decompressDCtx(z, raw, n, stored.p, stored.n);
+}
+
 static int unpack_zstd(struct decoder *d, const struct chunk *c, struct bytes stored, uint8_t *raw, struct why *w)
 {
-	size_t n = ZSTD_DCtx_refPrefix(d->zstd, c->prefix_bytes ? raw - c->prefix_bytes : NULL, c->prefix_bytes);
+	struct bytes prefix = bytes_of(c->prefix_bytes ? raw - c->prefix_bytes : NULL, c->prefix_bytes);
+	size_t n = decompress(d->zstd, prefix, stored, raw, c->raw_bytes);
 
-	if (!ZSTD_isError(n))
-		n = ZSTD_decompressDCtx(d->zstd, raw, c->raw_bytes, stored.p, stored.n);
 	if (ZSTD_isError(n))
 		return explain(c, ZSTD_getErrorName(n), w);
 	return n == c->raw_bytes ? 0 : explain(c, "decodes to fewer bytes than its table says", w);

@@ -114,6 +114,20 @@ static void groups_come_back_whatever_their_cuts_and_level(void **state)
 	}
 }
 
+static void prefix_that_begins_like_a_dictionary_is_none(void **state)
+{
+	static const uint8_t magic[] = { 0x37, 0xa4, 0x30, 0xec };
+	struct cut cuts[2];
+
+	(void)state;
+	fill_noise(g.raw, 32768);
+	memcpy(g.raw, magic, sizeof(magic));
+	memcpy(g.raw + 32768, g.raw, 32768);
+	there_and_back(3, cuts, cut_evenly(cuts, 65536, 32768));
+	assert_int_equal(g.at[1].chunk.encoding, CHUNK_ZSTD);
+	assert_int_equal(g.at[1].chunk.prefix_bytes, 32768);
+}
+
 /* The prefix is what makes small chunks cheap, and is no longer than needed. */
 static void prefix_saves_bytes_and_is_tight(void **state)
 {
@@ -176,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(single_chunks_come_back),
 		cmocka_unit_test(groups_come_back_whatever_their_cuts_and_level),
+		cmocka_unit_test(prefix_that_begins_like_a_dictionary_is_none),
 		cmocka_unit_test(prefix_saves_bytes_and_is_tight),
 		cmocka_unit_test(zeros_and_noise_in_a_group_do_not_disturb_it),
 		cmocka_unit_test(levels_outside_of_zstds_are_refused),

@@ -54,7 +54,7 @@ static int open_base(void *arg, struct blk **ret, struct why *w)
 	device = a->m.disk.root[a->m.running.slot].device;
 	if (!device[0])
 		return fail(w, -ENODATA, "slot %s has no partition", slot_name(a->m.running.slot));
-	r = blk_open(device, BLK_READ, &a->base, w);
+	r = a->base.ops ? 0 : blk_open(device, BLK_READ, &a->base, w);
 	if (!r)
 		*ret = &a->base;
 	return r;

@@ -20,6 +20,11 @@ int decoder_init(struct decoder *ret, struct why *w)
 	return 0;
 }
 
+size_t decoder_base_bytes(uint32_t chunk_bytes)
+{
+	return BASE_READ_BYTES + DELTA_WINDOW_MAX + chunk_bytes;
+}
+
 int decoder_base(struct decoder *d, struct base_reader *base, uint32_t chunk_bytes, struct why *w)
 {
 	int r = delta_apply_new(chunk_bytes, &d->delta, w);
@@ -164,6 +169,14 @@ int decoder_chunk(struct decoder *d, const struct chunk *c, struct bytes stored,
 	return decoder_many(d, &(struct decode_job){ .c = c, .stored = stored, .raw = raw }, 1, w);
 }
 
+static int bad_base(const struct decoder *d, const struct chunk *c, struct why *w)
+{
+	(void)fail(w, -EBADMSG,
+		   "chunk at raw offset %" PRIu64 ": %s is damaged, or is not the image that the delta was made for",
+		   c->raw_offset, d->base->name);
+	return why_next(w, -EBADMSG, "the full bundle needs no such image");
+}
+
 /* What was made from the base, which nobody has authenticated, is what was meant. */
 static int check_made(const struct decoder *d, const struct decode_job *jobs, size_t n, struct why *w)
 {
@@ -181,10 +194,7 @@ static int check_made(const struct decoder *d, const struct decode_job *jobs, si
 	hash_many(raw, found, got);
 	for (size_t i = 0; i < found; i++)
 		if (!hash_equal(&got[i], &made[i]->raw_hash))
-			return fail(w, -EBADMSG,
-				    "chunk at raw offset %" PRIu64
-				    ": %s is damaged, or is not the image that the delta was made for",
-				    made[i]->raw_offset, d->base->name);
+			return bad_base(d, made[i], w);
 	return 0;
 }
 

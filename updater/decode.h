@@ -22,6 +22,8 @@ struct decoder {
 
 MUST_USE int decoder_init(struct decoder *ret, struct why *w);
 void decoder_done(struct decoder *d);
+/** Memory of a base and its decoder, for each thread. */
+size_t decoder_base_bytes(uint32_t chunk_bytes);
 /** From now on chunks of a delta are decoded as well, of up to chunk_bytes. @base borrowed, for this thread. -ENOMEM. */
 MUST_USE int decoder_base(struct decoder *d, struct base_reader *base, uint32_t chunk_bytes, struct why *w);
 

@@ -87,6 +87,7 @@ static int run_pipeline(struct install *i, const struct install_base *base, stru
 		.to = i->p->slot,
 		.base = base->blk,
 		.map = base->blk ? &base->map : NULL,
+		.origin = i->p->origin,
 		.thorough = i->begun || source_pays(i->b->src), /* looking costs less than fetching */
 		.no_read_back = i->o->no_read_back,
 		.workers = i->o->workers,
@@ -108,7 +109,7 @@ static int write_image(struct install *i, struct why *w)
 	int r = 0;
 
 	step(i, INSTALL_PLAN);
-	if (!i->o->no_base)
+	if (!i->o->no_base && !i->p->origin)
 		r = install_base_open(i->parts, source_pays(i->b->src), cancelled, i, &base, w);
 	return r ? r : run_pipeline(i, &base, w);
 }

@@ -17,6 +17,14 @@ struct install_base {
 };
 
 /**
+ * The image in the running slot, as its stored head has it; NULL when nobody knows.
+ * @ret  ended by slothead_close() in any case; all zero before
+ */
+const struct payload *install_base_image(const struct install_parts *parts, struct slothead_open *ret);
+/** Hash of the first bytes of a slot, which are all read. -E2BIG it is shorter; the device's error; -ENOMEM. */
+MUST_USE int install_base_hash(struct blk *b, uint64_t bytes, struct hash *ret, struct why *w);
+
+/**
  * Find out what the running slot holds: from its signed head, which costs next to nothing; without one by reading all of it,
  * which is worth it only where fetching costs more.
  * @by_reading  do that

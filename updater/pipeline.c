@@ -84,6 +84,8 @@ static int make_buffers(struct pipeline *p, struct why *w)
 	p->stored = malloc(p->size.stored_bytes);
 	p->room = (struct byte_ring){ .size = p->size.stored_bytes };
 	p->stats.memory_bytes = p->size.memory_bytes;
+	if (p->job->origin)
+		p->stats.memory_bytes += p->size.workers * decoder_base_bytes(p->job->payload->chunk_bytes);
 	if (!p->log.at || !p->stored)
 		return out_of_memory(w);
 	for (size_t i = 0; i < p->size.batches; i++) {

@@ -47,7 +47,8 @@ struct pipeline_job {
 	/* Where to look for what need not be fetched, and which block is where; both or neither. Read only. */
 	struct blk *base;
 	const struct basemap *map;
-	bool check_only; /* only compare; `to` may be open for reading */
+	struct blk *origin; /* of a delta: the image that it was made from. Read only; NULL: such chunks are refused */
+	bool check_only;    /* only compare; `to` may be open for reading */
 	bool thorough; /* compare all of the target before anything is fetched, not only as long as that finds something */
 	bool no_read_back;    /* what was written is not read again */
 	unsigned int workers; /* 0: as many as processors, in little memory (pipeline_size()) */
@@ -66,7 +67,7 @@ struct pipeline_job {
  * Returns 0 when all of the payload is on the medium and was found right there; -ECANCELED what was written is flushed;
  * -EBADMSG the bundle is damaged (nothing of the damaged chunk was written); -EIO reads back different, or the device's
  * error; -E2BIG the image does not fit; -ENOMEM, -EAGAIN. A base that cannot be read, or that holds other content than was
- * thought, is no error: what it does not have is fetched.
+ * thought, is no error: what it does not have is fetched. An origin that is not what the delta was made from is -EBADMSG.
  */
 MUST_USE int pipeline_run(const struct pipeline_job *job, struct pipeline_stats *ret, struct why *w);
 

@@ -9,10 +9,24 @@ void worker_free(struct worker *k)
 {
 	decoder_done(&k->decoder);
 	base_reader_done(&k->base);
+	base_reader_done(&k->origin);
 	free(k->runs);
 	free(k->jobs);
 	free(k->buf);
 	free(k);
+}
+
+/* What chunks of a delta are made from. */
+static int open_origin(struct worker *k, struct why *w)
+{
+	const struct pipeline_job *job = k->p->job;
+	const struct payload *p = job->payload;
+	int r;
+
+	if (!job->origin || p->base_bytes == 0 || k->p->pass != PASS_WRITE)
+		return 0;
+	r = base_reader_blk(job->origin, p->base_bytes, &k->origin, w);
+	return r ? r : decoder_base(&k->decoder, &k->origin, p->chunk_bytes, w);
 }
 
 static int worker_open(struct worker *k, struct why *w)
@@ -30,7 +44,7 @@ static int worker_open(struct worker *k, struct why *w)
 		r = base_reader_blk(job->base, job->base->size_bytes / BLK_ALIGN * BLK_ALIGN, &k->base, w);
 	r = r ? r : decoder_init(&k->decoder, w);
 	k->decoder.key = job->bundle->key;
-	return r;
+	return r ? r : open_origin(k, w);
 }
 
 int worker_new(struct pipeline *p, struct worker **ret, struct why *w)

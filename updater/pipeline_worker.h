@@ -14,8 +14,9 @@
 struct worker {
 	struct pipeline *p;
 	struct decoder decoder;
-	struct base_reader base; /* all zero without a base */
-	uint8_t *buf;            /* size.check_bytes, aligned */
+	struct base_reader base;   /* all zero without a base */
+	struct base_reader origin; /* of a delta */
+	uint8_t *buf;              /* size.check_bytes, aligned */
 	struct span spans[CHECK_SPANS];
 	struct decode_job *jobs; /* one for each piece of a batch */
 	struct base_piece *runs; /* one for each block of a batch */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "base/parse.h"
+#include "updater/install_base.h"
 #include "updater/slothead.h"
 
 /*
@@ -190,6 +191,41 @@ static int check_image(struct flight *k, struct finding *f, struct why *w)
 	return found(f, "%s, %s", k->p->image->name, format_size(k->p->image->size_bytes, size));
 }
 
+/* What the running slot holds: its head says so, or it is read. */
+static int running_hash(const struct flight *k, struct blk *from, struct hash *ret, bool *ret_read, struct why *w)
+{
+	CLEANUP(slothead_close) struct slothead_open head = { 0 };
+	const struct payload *p = install_base_image(k->parts, &head);
+
+	*ret_read = !p;
+	if (p)
+		*ret = p->raw_hash;
+	return p ? 0 : install_base_hash(from, k->p->image->base_bytes, ret, w);
+}
+
+/* Of a delta: the running slot holds the image that it was made from. */
+static int check_base(struct flight *k, struct finding *f, struct why *w)
+{
+	const char *slot = slot_name(k->parts->running->slot);
+	struct blk *from = NULL;
+	struct hash have = { 0 };
+	bool read = false;
+	int r = k->parts->open_base ? k->parts->open_base(k->parts->arg, &from, w)
+				    : fail(w, -ENODATA, "the running slot cannot be read");
+
+	r = r ? r : running_hash(k, from, &have, &read, w);
+	if (!r && !hash_equal(&have, &k->p->image->base_hash))
+		r = fail(w, -ENODATA,
+			 "the bundle is a delta, made from another image than the one that runs in slot %s", slot);
+	if (r) {
+		w->exit = EXIT_REFUSED;
+		return why_next(w, r,
+				"install the full bundle of this version, or the delta from the version that runs");
+	}
+	k->p->origin = from;
+	return found(f, "slot %s holds the image that the delta was made from%s", slot, read ? ", read in full" : "");
+}
+
 static int check_slot(struct flight *k, struct finding *f, struct why *w)
 {
 	struct preflight *p = k->p;
@@ -354,7 +390,8 @@ void preflight_run(const struct install_parts *parts, const struct bundle *b, co
 	    !check(&k, "phase", check_phase))
 		return;
 	if (ret->plan.action != INSTALL_ARM) {
-		check(&k, "image", check_image);
+		if (check(&k, "image", check_image) && ret->image->base_bytes)
+			check(&k, "base", check_base);
 		check(&k, "slot", check_slot);
 		check(&k, "tables", check_head);
 		check(&k, "boot-file", check_boot_file);

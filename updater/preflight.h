@@ -63,6 +63,7 @@ struct preflight {
 	const struct payload *image;     /* in the bundle; set when something is to be written */
 	const struct payload *boot_file; /* NULL in mode=chooser */
 	struct blk *slot;                /* the target, open, when something is to be written */
+	struct blk *origin;              /* of a delta: the running slot, open, which holds what it was made from */
 };
 
 /** Check everything. Goes on after a check that failed, where the next ones do not build on it. */

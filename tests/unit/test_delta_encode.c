@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include "tests/support.h"
+#include "updater/decode.h"
 #include "updater/delta_apply.h"
 
 #define BASE  (3u << 20)
@@ -225,6 +226,35 @@ static void chunk_longer_than_the_room_is_refused(void **state)
 			-EBADMSG);
 }
 
+/* Through the decoder, which is told what to believe. */
+static void decoder_compares_what_it_made_with_the_raw_hash(void **state)
+{
+	struct rig *k = *state;
+	struct decoder d = { 0 };
+	struct why w = { 0 };
+
+	assert_ok(decoder_init(&d, &w), w);
+	for (int edited = 0; edited < 2; edited++) {
+		if (edited)
+			edited_chunk_is_small(state);
+		else
+			moved_chunk_is_a_copy(state);
+		k->c.stored_hash = k->stored.n ? hash_of(k->stored) : (struct hash){ 0 };
+		if (!d.base) {
+			assert_int_equal(decoder_chunk(&d, &k->c, k->stored, k->out, NULL), -EOPNOTSUPP);
+			assert_ok(decoder_base(&d, &k->reader, CHUNK, &w), w);
+		}
+		assert_ok(decoder_chunk(&d, &k->c, k->stored, k->out, &w), w);
+		assert_memory_equal(k->out, k->raw, CHUNK);
+		k->base[1500000] ^= 1;
+		k->base[200000] ^= 1;
+		assert_int_equal(decoder_chunk(&d, &k->c, k->stored, k->out, &w), -EBADMSG);
+		assert_non_null(strstr(w.text, "is damaged, or is not the image"));
+		w = (struct why){ 0 };
+	}
+	decoder_done(&d);
+}
+
 static void threads_do_not_change_the_index(void **state)
 {
 	struct rig *k = *state;
@@ -261,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(short_chunks_are_taken, begin, end),
 		cmocka_unit_test_setup_teardown(wrong_base_never_writes_outside, begin, end),
 		cmocka_unit_test_setup_teardown(chunk_longer_than_the_room_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(decoder_compares_what_it_made_with_the_raw_hash, begin, end),
 		cmocka_unit_test_setup_teardown(threads_do_not_change_the_index, begin, end),
 		cmocka_unit_test_setup_teardown(level_that_zstd_has_not_is_refused, begin, end),
 	};

@@ -59,6 +59,8 @@ static void text_phase(const struct bootrec *rec)
 	if (rec->fallback_stale)
 		(void)printf("fallback:   the fallback loader is still to be refreshed\n");
 	(void)printf("floor:      security epoch %" PRIu64 "\n", rec->epoch_floor);
+	if (rec->trust_epoch)
+		(void)printf("trust set:  %" PRIu64 " ('tandem trust show')\n", rec->trust_epoch);
 }
 
 static void text_slots(const struct view *v)

@@ -128,6 +128,7 @@ static void json_record(struct json *j, const struct view *v)
 	json_bool(j, "fallback_stale", rec->fallback_stale);
 	json_u64(j, "misses", rec->misses);
 	json_u64(j, "epoch_floor", rec->epoch_floor);
+	json_u64(j, "trust_epoch", rec->trust_epoch);
 	json_id(j, "action_id", rec->action_id, sizeof(rec->action_id));
 	json_outcome(j, &rec->outcome);
 	json_array(j, "damage");

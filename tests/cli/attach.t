@@ -1,5 +1,5 @@
 #!/bin/sh
-# tandem bundle prepare and attach: signatures that are made elsewhere; and trust statements that travel in a bundle.
+# tandem bundle prepare and attach: signatures that are made elsewhere; and trust statements that travel in a bundle. I9.
 . "$(dirname "$0")/tap.sh"
 
 for k in root ci ci2 other; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tandem trust: sets are written, signed (here and by stock minisign), followed, refused. A file stands for the machine.
+# tandem trust: sets are written, signed (here and by stock minisign), followed, refused. A file stands for the machine. I9.
 . "$(dirname "$0")/tap.sh"
 
 for k in anna bert carl dora ci ci2; do

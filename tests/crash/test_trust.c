@@ -1,7 +1,7 @@
 /*
  * Power cuts while a trust statement is stored (updater/truststore.h): after every operation, with every subset of the
  * 4 KiB blocks of what was not flushed (of more than eight: none, all, each one alone, all but one), what is read is the
- * old set or the new one, never none, and the new one once the call has returned. Then it is done again, and again cut.
+ * old set or the new one, never none, and the new one once the call has returned. Then it is done again, and again cut. I9.
  */
 #include "tests/support.h"
 #include "tests/trustkit.h"

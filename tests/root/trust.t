@@ -1,6 +1,6 @@
 #!/bin/bash
 # Trust sets on a machine: a bundle brings the keys that signed it, old keys are revoked for good, and lost sets are not
-# replaced by older ones. As install.t: a loop device, whose slot is the root of a mount namespace; as root only.
+# replaced by older ones. As install.t: a loop device, whose slot is the root of a mount namespace; as root only. I9.
 . "$(dirname "$0")/../cli/tap.sh"
 . "$root/tests/cli/disk.sh"
 [ "$(id -u)" = 0 ] || skip_all 'not root'

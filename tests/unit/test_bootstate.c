@@ -12,7 +12,7 @@ static const uint8_t action[16] = { 7 }, boot_id[16] = { 9 };
 /* Record number n of all there are; false past the last. */
 static bool nth_record(uint64_t n, struct bootrec *ret)
 {
-	struct bootrec r = { .sequence = 5, .epoch_floor = 3, .attempts_max = ATTEMPTS };
+	struct bootrec r = { .sequence = 5, .epoch_floor = 3, .attempts_max = ATTEMPTS, .trust_epoch = 9 };
 
 	r.phase = n % 6, n /= 6;
 	r.committed = n % 2, n /= 2;
@@ -55,6 +55,7 @@ static void check_kept(const struct bootrec *before, const struct bootrec *after
 	assert_true(after->target == (after->phase == PHASE_IDLE ? SLOT_NONE : slot_other(after->committed)));
 	assert_true(after->attempts_left <= after->attempts_max);
 	assert_true(after->epoch_floor >= before->epoch_floor); /* invariant 4 */
+	assert_int_equal(after->trust_epoch, before->trust_epoch);
 	if (after->committed != before->committed)
 		assert_true(may_move); /* invariant 6 */
 }

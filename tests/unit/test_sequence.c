@@ -576,6 +576,21 @@ static void rollback_below_the_floor_needs_to_be_said(void **state)
 	assert_int_equal(rig->m.rec.epoch_floor, 1); /* it does not fall */
 }
 
+static void trust_epoch_is_stored_and_never_falls(void **state)
+{
+	struct bootrec on_disk;
+	struct bootstore st;
+	struct why w = { 0 };
+
+	(void)state;
+	rig_start(MODE_CHOOSER, &old_image);
+	assert_ok(sequence_trust(&rig->m, 3, &w), w);
+	assert_ok(sequence_trust(&rig->m, 2, &w), w);
+	assert_int_equal(rig->m.rec.trust_epoch, 3);
+	assert_ok(bootstore_read(&st, &rig->blk, &on_disk, &w), w);
+	assert_int_equal(on_disk.trust_epoch, 3);
+}
+
 /* Every durable step fails, and fails again when it is tried again, up to `tries`; then the same call finishes. */
 static void fails_at_each_step(int (*call)(struct why *w), void (*before)(void), const char *whole)
 {
@@ -691,6 +706,7 @@ int main(void)
 		cmocka_unit_test(lost_record_and_variables_come_back_with_a_healthy_boot),
 		cmocka_unit_test(refusals_change_nothing),
 		cmocka_unit_test(rollback_below_the_floor_needs_to_be_said),
+		cmocka_unit_test(trust_epoch_is_stored_and_never_falls),
 		cmocka_unit_test(step_that_fails_leaves_a_record_from_which_the_call_finishes),
 	};
 

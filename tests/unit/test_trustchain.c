@@ -1,6 +1,6 @@
 /*
  * Which trust set is in force and what may follow it (updater/trustchain.h): the whole table of epochs, signers, and what
- * is stored, in the image, and remembered.
+ * is stored, in the image, and remembered. I9.
  */
 #include "updater/trustchain.h"
 

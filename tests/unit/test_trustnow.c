@@ -1,4 +1,4 @@
-/* The trust set in force on a device (updater/trustnow.h): folders of the image, the stored statement, the floor. */
+/* The trust set in force on a device (updater/trustnow.h): folders of the image, the stored statement, the floor. I9. */
 #include "updater/trustnow.h"
 
 #include <fcntl.h>

@@ -1,8 +1,12 @@
-/* The text of a trust set, and the statement around it (updater/trustset.h): every key, every limit, every kind of damage. */
+/* The text of a trust set, and the statement around it (updater/trustset.h): every key, every limit, every kind of damage. I9. */
 #include "updater/trustset.h"
 
+#include <fcntl.h>
+
+#include "base/io.h"
 #include "tests/support.h"
 #include "tests/trustkit.h"
+#include "updater/trustchain.h"
 
 #define KEY_A "RWSLpQzrIhXjsMEvuaJszKCtVUFIGqgJ1TTGoGgHsCgt4X+Lw78ImM/8"
 #define BEGIN "# tandem trust 1\n[trust]\nepoch=2\n"
@@ -233,6 +237,50 @@ static void what_does_not_begin_as_a_statement_is_refused(void **state)
 	}
 }
 
+/* Every statement of a file, by its own word. */
+static int read_fixture(const char *name, struct why *w)
+{
+	AUTO_FREE char *text = NULL;
+	struct bytes rest;
+	size_t n = 0;
+	int r;
+
+	assert_ok(file_read(AT_FDCWD, name, TRUSTSET_CHAIN_MAX, &text, &n, w), *w);
+	rest = bytes_of(text, n);
+	do {
+		struct trustset set;
+		struct statement s;
+
+		r = statement_next(&rest, &s, w);
+		r = r ? r : trustset_parse(s.text, &set, w);
+		if (!r && s.signatures.n > 0)
+			r = trust_own(&s, &set, w);
+	} while (!r && rest.n > 0);
+	return r;
+}
+
+static void fixtures_are_as_their_names_say(void **state)
+{
+	static const struct {
+		const char *name;
+		int want;
+	} table[] = {
+		{ "tests/data/trustset/ok-two.trust", 0 },
+		{ "tests/data/trustset/ok-unsigned.trust", 0 },
+		{ "tests/data/trustset/bad-changed.trust", -EKEYREJECTED },
+		{ "tests/data/trustset/bad-newer.trust", -EPROTONOSUPPORT },
+		{ "tests/data/trustset/bad-cut.trust", -EBADMSG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct why w = { 0 };
+
+		if (read_fixture(table[i].name, &w) != table[i].want)
+			fail_msg("%s: %s", table[i].name, w.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +293,7 @@ int main(void)
 		cmocka_unit_test(long_text_is_refused),
 		cmocka_unit_test(chain_is_cut_into_its_statements),
 		cmocka_unit_test(what_does_not_begin_as_a_statement_is_refused),
+		cmocka_unit_test(fixtures_are_as_their_names_say),
 	};
 
 	return cmocka_run_group_tests(tests, make_kit, NULL);

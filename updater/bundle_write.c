@@ -96,13 +96,20 @@ static int open_inputs(struct writer *wr, struct why *w)
 	return r;
 }
 
+/* Files that are shorter than this share a chunk. */
+static uint32_t file_bytes(uint32_t chunk_bytes)
+{
+	return (chunk_bytes / 4 + CHUNK_ALIGN - 1) / CHUNK_ALIGN * CHUNK_ALIGN;
+}
+
 /* Read a payload's input once to see where it is cut: how many chunks there are decides where they go. */
 static int cut_input(struct writer *wr, size_t i, struct why *w)
 {
 	struct payload *p = &wr->manifest.payloads[i];
 	const struct cut_rules rules = { .chunk_bytes = p->chunk_bytes,
 					 .group_bytes = p->group_bytes,
-					 .zero_bytes = p->chunk_bytes < ZERO_BYTES ? p->chunk_bytes : ZERO_BYTES };
+					 .zero_bytes = p->chunk_bytes < ZERO_BYTES ? p->chunk_bytes : ZERO_BYTES,
+					 .file_bytes = file_bytes(p->chunk_bytes) };
 	struct cutter *cuts = &wr->parts[i].cuts;
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
 	int r = buf ? 0 : fail(w, -ENOMEM, "out of memory");
@@ -300,13 +307,18 @@ static int take_one(struct writer *wr, struct part *part, struct why *w)
 	return r ? r : step(wr, w);
 }
 
-/* How many cuts from the next one on, which is not of zeros, are one group: to its last one that is not of zeros. */
+/*
+ * How many cuts from the next one on, which is not of zeros, are one group: to its last one that is not of zeros. Where a
+ * group is as long as a chunk, chunks stand by themselves, zeros between them or not.
+ */
 static size_t group_length(const struct part *part, size_t *ret_bytes)
 {
 	uint32_t group_bytes = part->cuts.rules.group_bytes;
 	uint64_t left = group_bytes - part->put_at % group_bytes, at = 0;
 	size_t n = 0;
 
+	if (group_bytes == part->cuts.rules.chunk_bytes)
+		left = 1;
 	for (size_t i = part->put; i < part->cuts.n && at < left; i++) {
 		at += part->cuts.at[i].bytes;
 		if (part->cuts.at[i].zero)

@@ -1,5 +1,7 @@
 #include "updater/cut.h"
 
+#define TAIL_BYTES 32u
+
 void cutter_begin(struct cutter *k, const struct cut_rules *rules)
 {
 	*k = (struct cutter){ .rules = *rules };
@@ -32,15 +34,17 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What is known to be data goes into the list. */
-static int put_data(struct cutter *k, struct why *w)
+/* What is known to be data goes into the list, but for a last chunk of less than `keep`. */
+static int put_data(struct cutter *k, uint64_t keep, struct why *w)
 {
 	int r = 0;
 
 	while (!r && k->data > 0) {
-		uint64_t n = least(k->data, k->rules.chunk_bytes);
+		uint64_t room = k->rules.group_bytes - k->done % k->rules.group_bytes;
+		uint64_t max = least(room, k->rules.chunk_bytes), n = least(k->data, max);
 
-		n = least(n, k->rules.group_bytes - k->done % k->rules.group_bytes);
+		if (n < max && n < keep)
+			break;
 		r = put(k, n, false, w);
 		k->data -= n;
 	}
@@ -57,7 +61,7 @@ static int end_zeros(struct cutter *k, struct why *w)
 		k->zeros = 0;
 		return 0;
 	}
-	r = put_data(k, w);
+	r = put_data(k, 0, w);
 	while (!r && k->zeros > 0) {
 		uint64_t n = least(k->zeros, CHUNK_ZERO_MAX);
 
@@ -65,6 +69,12 @@ static int end_zeros(struct cutter *k, struct why *w)
 		k->zeros -= n;
 	}
 	return r;
+}
+
+/* A file system fills a file's last block up with zeros. */
+static bool ends_file(const uint8_t *block, size_t n)
+{
+	return n < CHUNK_ALIGN || bytes_all_zero(bytes_of(block + n - TAIL_BYTES, TAIL_BYTES));
 }
 
 int cutter_add(struct cutter *k, struct bytes raw, struct why *w)
@@ -81,6 +91,8 @@ int cutter_add(struct cutter *k, struct bytes raw, struct why *w)
 		if (k->zeros > 0)
 			r = end_zeros(k, w);
 		k->data += n;
+		if (!r && ends_file(raw.p + at, n))
+			r = put_data(k, k->rules.file_bytes, w);
 	}
 	return r;
 }
@@ -89,7 +101,7 @@ int cutter_end(struct cutter *k, struct why *w)
 {
 	int r = k->zeros > 0 ? end_zeros(k, w) : 0;
 
-	return r ? r : put_data(k, w);
+	return r ? r : put_data(k, 0, w);
 }
 
 uint64_t cutter_index_blocks(const struct cutter *k)

@@ -13,6 +13,7 @@ struct cut_rules {
 	uint32_t chunk_bytes; /* of a chunk that is not zeros, at most; a multiple of CHUNK_ALIGN */
 	uint32_t group_bytes; /* a multiple of CHUNK_ALIGN */
 	uint32_t zero_bytes;  /* a run of zeros of so many is a chunk of its own; a multiple of CHUNK_ALIGN */
+	uint32_t file_bytes;  /* a chunk of so many ends where a file seems to end; a multiple of CHUNK_ALIGN */
 };
 
 struct cut {

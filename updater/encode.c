@@ -2,6 +2,8 @@
 
 #include "updater/sequences.h"
 
+#define USEFUL_PART 4u /* of a chunk: with less of it from the prefix, it is tried without */
+
 int encoder_init(struct encoder *ret, int level, uint32_t group_bytes, struct why *w)
 {
 	struct encoder e = { 0 };
@@ -33,7 +35,7 @@ void encoder_done(struct encoder *e)
 
 size_t encoder_room(size_t n)
 {
-	return n + ZSTD_compressBound(n); /* frames that are kept are smaller than their chunks; and one more */
+	return 2 * n + ZSTD_compressBound(n); /* frames that are kept are smaller than their chunks; and two more */
 }
 
 /* A group under way. */
@@ -46,52 +48,68 @@ struct group {
 	bool is_alone; /* there is nothing else in the group */
 };
 
-/* Take n bytes in the room as the chunk's stored form, if that is shorter and decodes. */
-static bool take(const struct group *g, struct encoded *x, size_t n, uint32_t prefix_bytes)
+/* Take n bytes at `frame`, in the room, as the chunk's stored form, if that is shorter than what it has and decodes. */
+static bool take(const struct group *g, struct encoded *x, const uint8_t *frame, size_t n, uint32_t prefix_bytes)
 {
 	struct chunk c = x->chunk;
 
-	if (n == 0 || n >= c.raw_bytes)
+	if (n == 0 || n >= c.stored_bytes)
 		return false;
 	c.encoding = CHUNK_ZSTD;
 	c.stored_bytes = (uint32_t)n;
 	c.prefix_bytes = prefix_bytes;
-	c.stored_hash = hash_of(bytes_of(g->room, n));
-	if (decoder_chunk(&g->e->decoder, &c, bytes_of(g->room, n), g->e->proof + g->at, NULL) ||
+	c.stored_hash = hash_of(bytes_of(frame, n));
+	if (decoder_chunk(&g->e->decoder, &c, bytes_of(frame, n), g->e->proof + g->at, NULL) ||
 	    memcmp(g->e->proof + g->at, g->raw.p + g->at, c.raw_bytes) != 0)
 		return false;
+	memmove(g->room, frame, n);
 	*x = (struct encoded){ .chunk = c, .stored = bytes_of(g->room, n) };
 	return true;
 }
 
-static void take_raw(const struct group *g, struct encoded *x)
+static void take_raw(const struct group *g, size_t bytes, struct encoded *x)
 {
-	x->stored = bytes_of(g->raw.p + g->at, x->chunk.raw_bytes);
-	x->chunk.encoding = CHUNK_RAW;
-	x->chunk.stored_bytes = x->chunk.raw_bytes;
+	x->stored = bytes_of(g->raw.p + g->at, bytes);
+	x->chunk = (struct chunk){ .encoding = CHUNK_RAW,
+				   .raw_bytes = (uint32_t)bytes,
+				   .stored_bytes = (uint32_t)bytes,
+				   .raw_hash = hash_of(x->stored) };
 	x->chunk.stored_hash = x->chunk.raw_hash;
-	memcpy(g->e->proof + g->at, x->stored.p, x->stored.n);
 }
 
-/* Against what is before it; or by itself, where that is all there is, or where it fails; or as it is. */
-static int encode_data(struct group *g, size_t bytes, struct encoded *x, struct why *w)
+/* Against what is before it in the group. Returns whether that was of so much use that nothing else needs to be tried. */
+static bool encode_sequences(const struct group *g, struct encoded *x)
 {
-	struct bytes raw = bytes_of(g->raw.p + g->at, bytes);
-	uint32_t prefix_bytes = 0;
-	size_t n;
+	struct reach reach = { 0 };
+	size_t n = sequences_frame(g->e->sequences, x->chunk.raw_bytes, g->room, g->room_n, &reach);
 
-	x->chunk = (struct chunk){ .raw_bytes = (uint32_t)bytes, .raw_hash = hash_of(raw) };
-	if (!g->is_alone) {
-		n = sequences_frame(g->e->sequences, bytes, g->room, g->room_n, &prefix_bytes);
-		if (take(g, x, n, prefix_bytes))
-			return 0;
-	}
-	n = ZSTD_compress2(g->e->plain, g->room, g->room_n, raw.p, raw.n);
+	return take(g, x, g->room, n, (uint32_t)reach.prefix_bytes) &&
+	       reach.from_prefix >= x->chunk.raw_bytes / USEFUL_PART;
+}
+
+/* By itself, behind what is in the room already. */
+static int encode_plain(const struct group *g, struct encoded *x, struct why *w)
+{
+	size_t kept = x->chunk.encoding == CHUNK_ZSTD ? x->chunk.stored_bytes : 0;
+	uint8_t *frame = g->room + kept;
+	size_t n = ZSTD_compress2(g->e->plain, frame, g->room_n - kept, g->raw.p + g->at, x->chunk.raw_bytes);
+
 	if (ZSTD_isError(n))
 		return fail(w, -EIO, "zstd: %s", ZSTD_getErrorName(n));
-	if (!take(g, x, n, 0))
-		take_raw(g, x);
+	(void)take(g, x, frame, n, 0);
 	return 0;
+}
+
+/* As it is; against what is before it; by itself: the smallest counts. */
+static int encode_data(const struct group *g, size_t bytes, struct encoded *x, struct why *w)
+{
+	int r = 0;
+
+	take_raw(g, bytes, x);
+	if (g->is_alone || !encode_sequences(g, x))
+		r = encode_plain(g, x, w);
+	memcpy(g->e->proof + g->at, g->raw.p + g->at, bytes); /* what was tried in vain may have left something else */
+	return r;
 }
 
 static void encode_zeros(struct group *g, size_t bytes, struct encoded *x)

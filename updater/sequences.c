@@ -140,10 +140,18 @@ static void put(struct sequences *s, uint32_t offset, size_t literals, size_t ma
 					      .matchLength = (unsigned int)match };
 }
 
-/* The sequences of the next n bytes, a block of the frame that began at `begin`. Returns how far back of it they reach. */
-static size_t cut_block(struct sequences *s, size_t n, size_t begin)
+static void add_reach(struct reach *r, size_t at, uint32_t offset, size_t match)
 {
-	size_t literals = 0, reach = 0;
+	size_t back = offset > at ? offset - at : 0;
+
+	r->from_prefix += back < match ? back : match;
+	r->prefix_bytes = back > r->prefix_bytes ? back : r->prefix_bytes;
+}
+
+/* The sequences of the next n bytes, a block of the frame that began at `begin`. */
+static void cut_block(struct sequences *s, size_t n, size_t begin, struct reach *reach)
+{
+	size_t literals = 0;
 
 	while (n > 0) {
 		size_t at = s->at - begin, part;
@@ -156,29 +164,25 @@ static size_t cut_block(struct sequences *s, size_t n, size_t begin)
 			continue;
 		}
 		put(s, s->offset, literals, part);
+		add_reach(reach, at, s->offset, part);
 		literals = 0;
-		if (s->offset > at && s->offset - at > reach)
-			reach = s->offset - at;
 	}
 	put(s, 0, literals, 0);
-	return reach;
 }
 
-size_t sequences_frame(struct sequences *s, size_t n, uint8_t *room, size_t room_n, uint32_t *ret_prefix)
+size_t sequences_frame(struct sequences *s, size_t n, uint8_t *room, size_t room_n, struct reach *ret)
 {
-	size_t begin = s->at, reach = 0, written;
+	struct reach reach = { 0 };
+	size_t begin = s->at, written;
 
 	s->n_cut = 0;
 	for (size_t at = 0, part; at < n; at += part) {
-		size_t back;
-
 		part = n - at < ZSTD_BLOCKSIZE_MAX ? n - at : ZSTD_BLOCKSIZE_MAX;
-		back = cut_block(s, part, begin);
-		reach = back > reach ? back : reach;
+		cut_block(s, part, begin, &reach);
 	}
 	written = ZSTD_compressSequences(s->framer, room, room_n, s->cut, s->n_cut, s->group.p + begin, n);
 	if (ZSTD_isError(written))
 		return 0;
-	*ret_prefix = (uint32_t)reach;
+	*ret = reach;
 	return written;
 }

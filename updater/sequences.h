@@ -24,13 +24,17 @@ void sequences_free(struct sequences *s);
 MUST_USE int sequences_find(struct sequences *s, struct bytes group, struct why *w);
 /** Pass over its next n bytes. */
 void sequences_skip(struct sequences *s, size_t n);
+/* How a frame uses what is before it in the group. */
+struct reach {
+	size_t prefix_bytes; /* how far back it reaches */
+	size_t from_prefix;  /* how many of its bytes come from there */
+};
 /**
  * The group's next n bytes as a frame.
  * @room  with less than the frame takes, this fails
  * Returns its size; 0 when there is none, for whatever reason.
- * @ret_prefix  how far it reaches back
  */
-size_t sequences_frame(struct sequences *s, size_t n, uint8_t *room, size_t room_n, uint32_t *ret_prefix);
+size_t sequences_frame(struct sequences *s, size_t n, uint8_t *room, size_t room_n, struct reach *ret);
 
 /** A context that makes frames as chunks have them; NULL when there is no memory. Freed with ZSTD_freeCCtx(). */
 ZSTD_CCtx *sequences_context(int level);

@@ -9,7 +9,7 @@
 
 struct group {
 	uint8_t raw[GROUP], back[GROUP];
-	uint8_t room[3 * GROUP];
+	uint8_t room[4 * GROUP];
 	struct encoded at[256];
 	size_t n, bytes, stored;
 };

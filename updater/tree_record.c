@@ -79,10 +79,13 @@ void tree_history_drop(struct tree_record *r, const char *name)
 
 void tree_history_add(struct tree_record *r, const char *name)
 {
-	tree_history_drop(r, name);
+	char copy[TREE_NAME_MAX] = ""; /* it may be one of the history's */
+
+	(void)snprintf(copy, sizeof(copy), "%s", name);
+	tree_history_drop(r, copy);
 	if (r->n_history == TREE_HISTORY_MAX)
 		memmove(r->history[0], r->history[1], --r->n_history * sizeof(r->history[0]));
-	(void)snprintf(r->history[r->n_history++], TREE_NAME_MAX, "%s", name);
+	memcpy(r->history[r->n_history++], copy, sizeof(copy));
 }
 
 void tree_outcome_set(struct tree_outcome *o, enum tree_result result, enum tree_reason reason, const char *text)

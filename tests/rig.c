@@ -212,10 +212,11 @@ void rig_reopen(struct rig *g)
 static void write_recipe(const struct rig *g, const struct rig_image *image, FILE *f)
 {
 	const char *boot = image->boot_name ? image->boot_name : "linux.efi";
+	uint32_t chunk = image->chunk_bytes ? image->chunk_bytes : RIG_CHUNK_BYTES;
 
-	(void)fprintf(f, "[bundle]\ncompatible=%s\nversion=%s\nepoch=%llu\nchunk-size=%u\nlevel=1\n",
+	(void)fprintf(f, "[bundle]\ncompatible=%s\nversion=%s\nepoch=%llu\nchunk-size=%u\ngroup-size=%u\nlevel=1\n",
 		      image->compatible ? image->compatible : g->conf.compatible, image->version,
-		      (unsigned long long)image->epoch, image->chunk_bytes ? image->chunk_bytes : RIG_CHUNK_BYTES);
+		      (unsigned long long)image->epoch, chunk, image->group_bytes ? image->group_bytes : chunk);
 	(void)fprintf(f, "[payload.root]\nkind=image\nfile=in.root\n");
 	for (enum slot s = SLOT_A; boot[0] && s <= SLOT_B; s++)
 		(void)fprintf(f, "[payload.boot-%s]\nkind=file\nslot=%s\nfile=in.%s\nname=%s\n", slot_name(s),

@@ -42,6 +42,7 @@ struct rig_image {
 	uint32_t seed;                /* of the content: images of other seeds are equal in a third of their blocks */
 	size_t bytes;                 /* of the root image; 0: 3 MiB and a bit */
 	uint32_t chunk_bytes;         /* 0: RIG_CHUNK_BYTES */
+	uint32_t group_bytes;         /* 0: as chunk_bytes */
 	const char *boot_name;        /* NULL: linux.efi; "": no boot file */
 	const struct secret_key *key; /* NULL: the rig's */
 	bool encrypted;               /* for the rig's device */

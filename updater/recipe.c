@@ -8,7 +8,7 @@
 
 struct reader {
 	struct recipe recipe;
-	uint64_t chunk_bytes, group_bytes; /* group_bytes is 0: as a chunk */
+	uint64_t chunk_bytes, group_bytes;
 	bool has_kind[MANIFEST_PAYLOADS_MAX];
 	char folder[PATH_MAX]; /* of the configuration, for relative names */
 };
@@ -195,8 +195,6 @@ static int check(struct reader *r, struct why *w)
 		return misuse(w, -EBADMSG, "[bundle] lacks %s", m->compatible[0] ? "version" : "compatible");
 	if (m->n_payloads == 0)
 		return misuse(w, -EBADMSG, "no [payload.NAME]");
-	if (r->group_bytes == 0)
-		r->group_bytes = r->chunk_bytes;
 	if (r->group_bytes < r->chunk_bytes)
 		return misuse(w, -EBADMSG, "[bundle] group-size is less than chunk-size");
 	for (size_t i = 0; i < m->n_payloads; i++) {
@@ -211,7 +209,9 @@ static int check(struct reader *r, struct why *w)
 
 int recipe_read(const char *path, struct recipe *ret, struct why *w)
 {
-	struct reader r = { .recipe.level = RECIPE_LEVEL, .chunk_bytes = RECIPE_CHUNK_BYTES };
+	struct reader r = { .recipe.level = RECIPE_LEVEL,
+			    .chunk_bytes = RECIPE_CHUNK_BYTES,
+			    .group_bytes = RECIPE_GROUP_BYTES };
 	char copy[PATH_MAX];
 	int e;
 

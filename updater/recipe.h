@@ -9,7 +9,8 @@
 
 #include "updater/manifest.h"
 
-#define RECIPE_CHUNK_BYTES (1u << 20) /* defaults; docs/formats/bundle.md has the figures behind them */
+#define RECIPE_CHUNK_BYTES (64u << 10) /* defaults; docs/formats/bundle.md has the figures behind them */
+#define RECIPE_GROUP_BYTES (4u << 20)
 #define RECIPE_LEVEL       9
 
 struct recipe {

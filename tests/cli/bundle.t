@@ -16,6 +16,7 @@ version=1.2.3
 epoch=4
 description=For the test
 chunk-size=16K
+group-size=16K
 [payload.root]
 kind=image
 file=root.img

@@ -49,7 +49,7 @@ static void make_inputs(void)
 	put_file("b.efi", x.boot, sizeof(x.boot));
 }
 
-static const char config[] = "[bundle]\ncompatible=vm\nversion=1.0.0\nepoch=3\nchunk-size=4K\nlevel=3\n"
+static const char config[] = "[bundle]\ncompatible=vm\nversion=1.0.0\nepoch=3\nchunk-size=4K\ngroup-size=4K\nlevel=3\n"
 			     "[payload.root]\nkind=image\nfile=root.img\n"
 			     "[payload.boot-a]\nkind=file\nslot=a\nfile=a.efi\nname=linux.efi\n"
 			     "[payload.boot-b]\nkind=file\nslot=b\nfile=b.efi\nname=linux.efi\n";

@@ -106,6 +106,13 @@ static void image_lands_whatever_its_size_chunks_and_workers(void **state)
 		{ .version = "2.0.0", .seed = 8, .encrypted = true },
 		{ .version = "2.0.0", .seed = 9, .bytes = RIG_SLOT_BYTES - 1, .chunk_bytes = 4096, .encrypted = true },
 		{ .version = "2.0.0", .seed = 10, .bytes = RIG_SLOT_BYTES, .chunk_bytes = 4u << 20, .encrypted = true },
+		{ .version = "2.0.0", .seed = 11, .group_bytes = 4u << 20 },
+		{ .version = "2.0.0", .seed = 12, .chunk_bytes = 4096, .group_bytes = 64u << 10 },
+		{ .version = "2.0.0",
+		  .seed = 13,
+		  .bytes = RIG_SLOT_BYTES - 1,
+		  .group_bytes = 1u << 20,
+		  .encrypted = true },
 	};
 
 	(void)state;

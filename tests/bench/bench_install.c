@@ -1,7 +1,8 @@
 /*
- * bench_install BUNDLE DEVICE [--workers N] [--no-read-back] [--base DEVICE [--base-bundle BUNDLE]]: the install pipeline
+ * bench_install BUNDLE|URL DEVICE [--workers N] [--no-read-back] [--base DEVICE [--base-bundle BUNDLE]]: the install pipeline
  * alone, as tests/bench/install measures it. Prints one line: wall milliseconds, processor milliseconds, peak resident KiB,
- * then what was skipped, written, zeroed, copied and fetched, and how long making the map of the base took.
+ * then what was skipped, written, zeroed, copied and fetched, how long making the map of the base took, and, of a URL, the
+ * requests, the bytes of bodies, and how many of these came twice.
  */
 #include <inttypes.h>
 #include <sodium.h>
@@ -14,15 +15,18 @@
 #include "base/proc.h"
 #include "updater/basemap.h"
 #include "updater/pipeline.h"
+#include "updater/source_http.h"
 
 struct bench {
 	const char *bundle, *device, *base, *base_bundle;
 	struct blk to, from;
-	struct source src, base_src;
+	struct source src, base_src, head_src, joined;
+	uint8_t *head_text;
 	struct bundle b, head;
 	struct basemap map;
 	struct pipeline_job job;
 	struct pipeline_stats stats;
+	struct source_stats net;
 	uint64_t map_ms;
 };
 
@@ -34,7 +38,8 @@ static uint64_t cpu_ms(const struct rusage *u)
 
 static int open_bundle(const char *path, struct source *src, struct bundle *ret, struct why *w)
 {
-	int r = source_file(path, src, w);
+	static const struct source_http_options http;
+	int r = http_is_url(path) ? source_http(path, &http, src, w) : source_file(path, src, w);
 
 	return r ? r : bundle_open_unverified(src, BUNDLE_WHOLE, ret, w);
 }
@@ -57,6 +62,27 @@ static int open_base(struct bench *k, struct why *w)
 	return r;
 }
 
+/* As tandem install has it on the state partition: the head is fetched once. */
+static int keep_head(struct bench *k, struct why *w)
+{
+	size_t n = (size_t)bundle_head_bytes(&k->b);
+	const struct source_range whole = { .bytes = n };
+	int r;
+
+	if (!source_pays(&k->src))
+		return 0;
+	k->head_text = malloc(n);
+	if (!k->head_text)
+		return fail(w, -ENOMEM, "out of memory");
+	source_expect(&k->src, &whole, 1);
+	r = source_read(&k->src, k->head_text, n, 0, w);
+	k->head_src = source_memory(bytes_of(k->head_text, n), "head");
+	k->joined = source_joined(&k->head_src, &k->src);
+	bundle_move(&k->b, &k->joined);
+	k->job.thorough = true;
+	return r;
+}
+
 static int run(struct bench *k, struct why *w)
 {
 	int r = blk_open(k->device, BLK_WRITE_EXCLUSIVE, &k->to, w);
@@ -64,6 +90,7 @@ static int run(struct bench *k, struct why *w)
 	k->job.bundle = &k->b;
 	k->job.to = &k->to;
 	r = r ? r : open_bundle(k->bundle, &k->src, &k->b, w);
+	r = r ? r : keep_head(k, w);
 	r = r ? r : manifest_pick(&k->b.manifest, PAYLOAD_IMAGE, 'b', &k->job.payload, w);
 	if (!r && k->base)
 		r = open_base(k, w);
@@ -71,8 +98,10 @@ static int run(struct bench *k, struct why *w)
 	basemap_done(&k->map);
 	bundle_close(&k->head);
 	source_close(&k->base_src);
+	k->net = source_stats(&k->src);
 	bundle_close(&k->b);
 	source_close(&k->src);
+	free(k->head_text);
 	return r ? r : blk_close(&k->to, w);
 }
 
@@ -84,9 +113,11 @@ static int report(const struct bench *k, uint64_t ms, struct why *w)
 	if (getrusage(RUSAGE_SELF, &u))
 		return fail_errno(w, "getrusage");
 	(void)printf("%" PRIu64 " %" PRIu64 " %ld skipped %" PRIu64 " written %" PRIu64 " zeroed %" PRIu64
-		     " copied %" PRIu64 " fetched %" PRIu64 " buffers %" PRIu64 " map_ms %" PRIu64 "\n",
+		     " copied %" PRIu64 " fetched %" PRIu64 " buffers %" PRIu64 " map_ms %" PRIu64 " requests %" PRIu64
+		     " received %" PRIu64 " twice %" PRIu64 "\n",
 		     ms, cpu_ms(&u), u.ru_maxrss, s->skipped_bytes, s->written_bytes, s->zeroed_bytes, s->copied_bytes,
-		     s->fetched_bytes, s->memory_bytes, k->map_ms);
+		     s->fetched_bytes, s->memory_bytes, k->map_ms, k->net.requests, k->net.received_bytes,
+		     k->net.twice_bytes);
 	return 0;
 }
 
@@ -103,7 +134,7 @@ int main(int argc, char **argv)
 	uint64_t begun = now_ms(), n = 0;
 	struct why w = { 0 };
 	struct args args;
-	int r = args_parse("bench_install BUNDLE DEVICE", "", opts, ARRAY_SIZE(opts), argc, argv, 2, 2, &args);
+	int r = args_parse("bench_install BUNDLE|URL DEVICE", "", opts, ARRAY_SIZE(opts), argc, argv, 2, 2, &args);
 
 	if (r >= 0)
 		return r;

@@ -21,7 +21,6 @@ exits 2 'verify-slot: a slot and --all' tandem verify-slot a --all
 exits 2 'verify-slot: --all with a bundle' tandem verify-slot --all --bundle x.reup
 exits 2 'verify-slot c' tandem verify-slot c
 
-: >x.reup
 exits 1 'install: no configuration' tandem install x.reup --config missing.conf
 says 'missing.conf: No such file or directory'
 : >x.reup

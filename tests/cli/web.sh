@@ -3,7 +3,10 @@
 #	web_start            nginx; serves $dir/www as http://127.0.0.1:$port/ and https://localhost:$tls_port/
 #	badweb_start         tests/cli/badweb.py; serves $dir/www as http://127.0.0.1:$bad_port/WAY/...
 #	web_stop             at the end; kills what was started
+#
+# With $web_enter, words before a command, nginx runs behind them, and listens on $web_address.
 web_pids=
+: "${web_enter=}" "${web_address=127.0.0.1}"
 
 # free_ports N: that nobody listens on
 free_ports() {
@@ -13,9 +16,10 @@ s = [socket.socket() for _ in range(int(sys.argv[1]))]
 print(*[x.getsockname()[1] for x in s])' "$1"
 }
 
-# wait_port PORT
+# wait_port PORT ADDRESS
 wait_port() {
-	python3 -c 'import socket, sys, time
+	# shellcheck disable=SC2086 # words
+	$web_enter python3 -c 'import socket, sys, time
 for _ in range(100):
     try:
         socket.create_connection((sys.argv[2], int(sys.argv[1]))).close()
@@ -23,7 +27,7 @@ for _ in range(100):
     except OSError:
         time.sleep(0.05)
 else:
-    sys.exit("nobody listens on port " + sys.argv[1])' "$1" "${2-127.0.0.1}"
+    sys.exit("nobody listens on port " + sys.argv[1])' "$1" "$2"
 }
 
 # certificate NAME CA: for localhost, by an authority of our own
@@ -56,7 +60,7 @@ http {
 	log_format sent '\$status \$body_bytes_sent \$bytes_sent \$request_length \$request_uri';
 	access_log $dir/web/access.log sent;
 	server {
-		listen ${web_address-127.0.0.1}:$port;
+		listen $web_address:$port;
 		root $dir/www;
 		location /plain/ { alias $dir/www/; }
 		location /noranges/ { alias $dir/www/; max_ranges 0; }
@@ -79,9 +83,10 @@ http {
 	}
 }
 CONF
-	nginx -p "$dir/web" -e "$dir/web/error.log" -c "$dir/web/nginx.conf" &
+	# shellcheck disable=SC2086 # words
+	$web_enter nginx -p "$dir/web" -e "$dir/web/error.log" -c "$dir/web/nginx.conf" &
 	web_pids="$web_pids $!"
-	wait_port "$port" "${web_address-127.0.0.1}"
+	wait_port "$port" "$web_address"
 }
 
 badweb_start() {

@@ -131,6 +131,20 @@ static void take_submitted(struct http *h)
 			(void)curl_easy_pause(h->transfers[i].easy, CURLPAUSE_CONT);
 }
 
+/*
+ * Until one answer to several ranges was good, only one is asked for: a server that sends the whole file instead fills
+ * all buffers on the way with it before it hears that nobody wants it.
+ */
+static bool is_held_back(const struct http *h, const struct http_request *q)
+{
+	if (q->n < 2 || h->several_good || h->facts.one_range)
+		return false;
+	for (size_t i = 0; i < h->o.connections; i++)
+		if (h->transfers[i].q && h->transfers[i].asked_n > 1)
+			return true;
+	return false;
+}
+
 static struct http_request *take_due(struct http *h)
 {
 	uint64_t now = now_ms();
@@ -138,7 +152,7 @@ static struct http_request *take_due(struct http *h)
 	for (struct http_request **at = &h->waiting; *at; at = &(*at)->next) {
 		struct http_request *q = *at;
 
-		if (q->due_ms <= now) {
+		if (q->due_ms <= now && !is_held_back(h, q)) {
 			*at = q->next;
 			return q;
 		}

@@ -45,6 +45,7 @@ struct http {
 	struct http_request *waiting;
 	uint64_t pace_ms; /* with a limit of the rate: when the next request may begin */
 	struct identity id;
+	bool several_good; /* the server answers several ranges at once */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t forgot;

@@ -111,7 +111,7 @@ static int judge_partial(struct transfer *t)
 	int r;
 
 	if (t->asked_n > 0 && multipart_is(bytes_str(a->type))) {
-		t->several = true;
+		t->several = t->h->several_good = true;
 		return multipart_begin(bytes_str(a->type), &t->parts, &t->why);
 	}
 	if (t->asked_n == 0 || a->bad_range || !a->has_range || a->range.bytes == 0)

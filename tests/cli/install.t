@@ -21,9 +21,9 @@ exits 2 'verify-slot: a slot and --all' tandem verify-slot a --all
 exits 2 'verify-slot: --all with a bundle' tandem verify-slot --all --bundle x.reup
 exits 2 'verify-slot c' tandem verify-slot c
 
+: >x.reup
 exits 1 'install: no configuration' tandem install x.reup --config missing.conf
 says 'missing.conf: No such file or directory'
-: >x.reup
 for verb in status slots commit rollback 'verify-slot a' 'install x.reup'; do
 	# shellcheck disable=SC2086 # words
 	exits 1 "$verb: no configuration" tandem $verb --config missing.conf

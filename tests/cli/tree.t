@@ -175,6 +175,19 @@ prints ', previous'
 exits 0 'nothing to settle' tandem tree settle --config host.conf
 prints 'nothing to settle: current is 1.1.0-'
 
+# Ended by the operator: the way back is taken first.
+tandem install deaf.reup --config host.conf --json >"$out" 2>"$err" &
+pid=$!
+n=0
+while n=$((n + 1)) && [ $n -lt 100 ] && ! tandem tree status --config host.conf --json | grep -q '"phase": "trial"'; do sleep .05; done
+kill -TERM $pid
+wait $pid
+check 'a trial that is ended: exit code 1' [ $? = 1 ]
+prints '"result": "interrupted"'
+prints '"old_serves": true'
+check 'the old one serves' serves 1.1.0
+check 'and all is settled' settled
+
 # Killed at each of its calls of systemctl, and settled: one version runs, the one that was committed.
 : >state/calls
 n=0

@@ -5,7 +5,10 @@
 #include "updater/tree_unpack.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "base/io.h"
@@ -538,6 +541,47 @@ static void damage_is_refused(void **state)
 	refuses(&t, "tar:");
 }
 
+/* On a small file system of its own. */
+static int fill_up(void)
+{
+	struct tar t = { .piece = 65536 };
+	AUTO_FREE char *big = calloc(1, 2u << 20);
+	const struct tree_input in = { .next = next, .arg = &t };
+	struct tree_limits sum;
+	struct why w = { 0 };
+	int fd, r;
+
+	if (!big || unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mkdir(scratch_path("small"), 0700) || mount("none", scratch_path("small"), "tmpfs", 0, "size=1M"))
+		return 77;
+	memset(big, 'x', 2u << 20);
+	add_head(&t, &(struct head){ .name = "big", .type = '0', .mode = 0644, .size = 2u << 20 });
+	add(&t, big, 2u << 20);
+	end(&t);
+	fd = open(scratch_path("small"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = tree_unpack(fd, &in, &wide, &sum, &w);
+	return r == -ENOSPC && strstr(w.text, "big: no space left") ? 0 : 1;
+}
+
+static void no_space_is_told_as_that(void **state)
+{
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	(void)scratch();
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(fill_up());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 static int break_down(void *arg, const void **ret, size_t *ret_n, struct why *w)
 {
 	(void)arg, (void)ret, (void)ret_n;
@@ -573,6 +617,7 @@ int main(void)
 		cmocka_unit_test(sparse_bombs_are_refused),
 		cmocka_unit_test(big_headers_are_refused),
 		cmocka_unit_test(damage_is_refused),
+		cmocka_unit_test(no_space_is_told_as_that),
 		cmocka_unit_test(errors_of_the_input_are_passed_on),
 	};
 

@@ -11,6 +11,7 @@
 #include "tests/rig.h"
 #include "tests/support.h"
 #include "updater/basemap.h"
+#include "updater/decode.h"
 
 static struct rig g;
 
@@ -263,7 +264,7 @@ static void bundle_that_ends_early_is_an_error(void **state)
 
 static void medium_that_stores_wrong_is_found_by_sector(void **state)
 {
-	const struct rig_image image = { .version = "2.0.0", .seed = 14 };
+	const struct rig_image image = { .version = "2.0.0", .seed = 14, .group_bytes = 256u << 10 };
 	const char *bundle = rig_bundle(&g, "x.reup", &image);
 
 	(void)state;
@@ -404,6 +405,57 @@ static void image_larger_than_the_slot_is_refused(void **state)
 	assert_int_equal(k.fault.ops, 0);
 }
 
+/* Stored bytes of the chunks of which the slot's file holds something else. */
+static uint64_t stored_of_what_differs(struct run *k, const uint8_t *slot)
+{
+	struct chunks table = { 0 };
+	struct why w = { 0 };
+	uint64_t bytes = 0;
+
+	assert_ok(bundle_chunks(&k->bundle, k->job.payload, &table, &w), w);
+	for (uint64_t i = 0; i < k->job.payload->chunks; i++) {
+		struct chunk c = { 0 };
+
+		assert_ok(chunks_get(&table, i, &c, &w), w);
+		if (c.stored_bytes > 0 && !chunk_raw_matches(&c, slot + c.raw_offset))
+			bytes += c.stored_bytes;
+	}
+	chunks_done(&table);
+	return bytes;
+}
+
+/* Chunks are compressed against what is before them: where that is there already, it is read from the slot. */
+static void chunks_of_a_group_are_mended_one_by_one(void **state)
+{
+	const struct rig_image image = { .version = "2.0.0",
+					 .seed = 19,
+					 .chunk_bytes = 16u << 10,
+					 .group_bytes = 1u << 20,
+					 .bytes = RIG_SLOT_BYTES };
+	const char *bundle = rig_bundle(&g, "x.reup", &image);
+	struct run k;
+
+	(void)state;
+	assert_ok(go_once(bundle, &k), k.why);
+	srand(3);
+	for (unsigned int dirty = 1; dirty < 300; dirty *= 2) {
+		AUTO_FREE char *slot = NULL;
+		struct why w = { 0 };
+		size_t n = 0;
+		AUTO_FD fd = open(rig_slot_path(SLOT_B), O_WRONLY | O_CLOEXEC);
+
+		for (unsigned int i = 0; i < dirty; i++)
+			assert_ok(pwrite_full(fd, "dirt", 4, (uint64_t)rand() % (RIG_SLOT_BYTES - 4), "slot", &w), w);
+		assert_ok(file_read(AT_FDCWD, rig_slot_path(SLOT_B), RIG_SLOT_BYTES, &slot, &n, &w), w);
+		run_open(&k, bundle, BLK_WRITE);
+		k.job.thorough = true;
+		assert_ok(go(&k), k.why);
+		assert_all_there(&k, &image);
+		assert_int_equal(k.stats.fetched_bytes, stored_of_what_differs(&k, (const uint8_t *)slot));
+		run_close(&k);
+	}
+}
+
 /* The base */
 
 /* Slot a holds the image, moved by so many blocks; the pipeline knows what is where. */
@@ -430,7 +482,10 @@ static void what_the_base_has_is_copied_wherever_it_is(void **state)
 {
 	(void)state;
 	for (size_t moved = 0; moved < 20; moved += 3) {
-		const struct rig_image image = { .version = "2.0.0", .seed = 20, .chunk_bytes = 64u << 10 };
+		const struct rig_image image = { .version = "2.0.0",
+						 .seed = 20,
+						 .chunk_bytes = 64u << 10,
+						 .group_bytes = moved % 2 ? 1u << 20 : 0 };
 		struct run k;
 
 		run_with_base(&k, rig_bundle(&g, "x.reup", &image), &image, moved);
@@ -445,7 +500,8 @@ static void what_the_base_has_is_copied_wherever_it_is(void **state)
 
 static void what_the_base_does_not_have_is_fetched(void **state)
 {
-	const struct rig_image old = { .version = "1.0.0", .seed = 21 }, new = { .version = "2.0.0", .seed = 22 };
+	const struct rig_image old = { .version = "1.0.0", .seed = 21 };
+	const struct rig_image new = { .version = "2.0.0", .seed = 22, .group_bytes = 256u << 10 };
 	uint64_t all;
 	struct run k;
 
@@ -463,7 +519,7 @@ static void what_the_base_does_not_have_is_fetched(void **state)
 
 static void base_that_changed_is_no_danger(void **state)
 {
-	const struct rig_image image = { .version = "2.0.0", .seed = 23 };
+	const struct rig_image image = { .version = "2.0.0", .seed = 23, .group_bytes = 512u << 10 };
 	struct run k;
 
 	(void)state;
@@ -508,7 +564,8 @@ static void base_that_cannot_be_read_is_no_error(void **state)
 /* An update that was cut is continued by fetching what is missing, and nothing else. */
 static void continued_run_copies_and_fetches_only_what_is_missing(void **state)
 {
-	const struct rig_image old = { .version = "1.0.0", .seed = 25 }, new = { .version = "2.0.0", .seed = 26 };
+	const struct rig_image old = { .version = "1.0.0", .seed = 25 };
+	const struct rig_image new = { .version = "2.0.0", .seed = 26, .group_bytes = 512u << 10 };
 	uint64_t fetched;
 	struct run k;
 
@@ -648,6 +705,7 @@ int main(void)
 		cmocka_unit_test(interrupted_run_is_continued_by_the_next),
 		cmocka_unit_test(check_finds_the_first_chunk_that_differs),
 		cmocka_unit_test(image_larger_than_the_slot_is_refused),
+		cmocka_unit_test(chunks_of_a_group_are_mended_one_by_one),
 		cmocka_unit_test(what_the_base_has_is_copied_wherever_it_is),
 		cmocka_unit_test(what_the_base_does_not_have_is_fetched),
 		cmocka_unit_test(base_that_changed_is_no_danger),

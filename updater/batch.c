@@ -1,7 +1,7 @@
 #include "updater/batch.h"
 
 #define BATCH_BYTES    (2u << 20) /* of groups that are shorter */
-#define CHECK_BYTES    (512u << 10)
+#define CHECK_BYTES    (256u << 10)
 #define BATCHES_MIN    3u          /* one being read, one decoded, one written */
 #define BATCHES_BESIDE 3u          /* more than workers */
 #define BATCHES_AHEAD  1u          /* at least so many more than workers */
@@ -30,7 +30,7 @@ struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors
 				   .batch_bytes = batch_bytes_for(group_bytes),
 				   .check_bytes = CHECK_BYTES };
 
-	s.stored_bytes = s.batch_bytes + s.batch_bytes / 4; /* the longest batch's, or those of several usual ones */
+	s.stored_bytes = s.batch_bytes + s.batch_bytes / 16; /* the longest batch's, or those of several usual ones */
 	if (s.workers < 1)
 		s.workers = 1;
 	if (s.workers > PIPELINE_WORKERS_MAX)
@@ -38,7 +38,7 @@ struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors
 	while (s.workers > 1 && memory_for(&s, batches_least(s.workers)) > most)
 		s.workers--;
 	s.batches = batches_least(s.workers);
-	while (s.batches < s.workers + BATCHES_BESIDE && memory_for(&s, s.batches + 1) <= most)
+	while (s.batches < s.workers + BATCHES_BESIDE && memory_for(&s, s.batches + 1) <= PIPELINE_BYTES_USUAL)
 		s.batches++;
 	s.memory_bytes = memory_for(&s, s.batches);
 	return s;

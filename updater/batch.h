@@ -15,7 +15,7 @@
 
 #define PIPELINE_WORKERS_MAX 8u
 #define PIPELINE_BYTES_MAX   (48u << 20) /* all buffers together */
-#define PIPELINE_BYTES_USUAL (18u << 20) /* where no number of workers is asked for */
+#define PIPELINE_BYTES_USUAL (17u << 20) /* where no number of workers is asked for */
 
 /* What a pipeline takes. */
 struct pipeline_size {

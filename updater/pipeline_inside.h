@@ -18,7 +18,7 @@
 #include "updater/pipeline.h"
 #include "updater/writer.h"
 
-#define LOG_SPANS 16384u
+#define LOG_SPANS 8192u
 
 enum pass {
 	PASS_CHECK, /* compare every chunk with the target */

@@ -90,14 +90,22 @@ static int flush(struct pipeline *p, uint64_t end, struct why *w)
 	return 0;
 }
 
-/* What of these pieces is to be read back. There is room: it is flushed before the log is half full. */
+/* What of these pieces is to be read back. There is room: see must_flush(). */
 static void enter_in_log(struct pipeline *p, const struct piece *at, size_t n)
 {
 	for (size_t i = 0; i < n && !p->job->no_read_back; i++)
 		if (at[i].want)
 			p->log.at[p->log.put++ % LOG_SPANS] = piece_span(&at[i]);
 }
-_Static_assert(LOG_SPANS >= 4 * CHUNK_BYTES_MAX / CHUNK_ALIGN, "two flushes' worth fits into the log");
+
+/* Half of the log is for what is being read back while the other half is filled: a batch more has to fit into that. */
+static bool must_flush(const struct pipeline *p)
+{
+	uint64_t more = batch_pieces_max(p->size.batch_bytes);
+
+	return p->writer.unflushed_bytes >= FLUSH_BYTES || p->log.put - p->log.flushed + more > LOG_SPANS / 2;
+}
+_Static_assert(LOG_SPANS / 2 > 2 * CHUNK_BYTES_MAX / CHUNK_ALIGN, "more than one batch goes between two flushes");
 
 static int write_pieces(struct pipeline *p, struct batch *b, uint64_t *ret_end, struct why *w)
 {
@@ -130,7 +138,7 @@ static int write_one(struct pipeline *p, struct ring_batch *s, uint64_t *ret_end
 	s->state = BATCH_FREE;
 	p->written += *ret_end == s->b.end;
 	(void)pthread_cond_broadcast(&p->changed);
-	if (!r && (p->writer.unflushed_bytes >= FLUSH_BYTES || p->log.put - p->log.flushed >= LOG_SPANS / 2))
+	if (!r && must_flush(p))
 		r = flush(p, *ret_end, w);
 	return r;
 }

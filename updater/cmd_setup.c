@@ -209,12 +209,37 @@ static void show_undo(void *arg, const struct setup_entry *e, enum setup_undo wh
 		setup_show_undo(e, what);
 }
 
+#define SAYS "tandem install: "
+
+/* The line of its output that begins so, without that; NULL: there is none. Cut off at its end. */
+static char *line_of(char *output, const char *begin)
+{
+	for (char *line = output; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		if (strncmp(line, begin, strlen(begin)) == 0) {
+			line[strcspn(line, "\n")] = '\0';
+			return line + strlen(begin);
+		}
+	}
+	return NULL;
+}
+
+/* As by hand: a process of its own, with all that an install holds. */
 static int install_tree(void *arg, struct why *w)
 {
 	const struct session *s = arg;
-	const char *const argv[] = { "/proc/self/exe", "install", s->o.bundle, NULL };
+	const char *const argv[] = { "/proc/self/exe", "install", "--progress=none", "--", s->o.bundle, NULL };
+	struct proc_result res;
+	char *next, *text;
+	int r = proc_run(argv, 0, &res, w);
 
-	return proc_must(argv, 0, w);
+	if (r || res.exit_code == EXIT_DONE || res.exit_code == EXIT_NOTHING)
+		return r;
+	next = line_of(res.output, SAYS "next: ");
+	text = line_of(res.output, SAYS);
+	r = res.exit_code == EXIT_REFUSED
+		    ? refuse(w, -EIO, "%.300s", text ? text : "refused by tandem install")
+		    : fail(w, -EIO, "tandem install ended with %d: %.300s", res.exit_code, text ? text : res.output);
+	return next ? why_next(w, r, "%.180s", next) : r;
 }
 
 static int carry_out(struct session *s, struct why *w)

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 
+#include "base/parse.h"
 #include "updater/chunks.h"
 #include "updater/recipient_table.h"
+#include "updater/slothead.h"
 
 /* Copy and lay out the payloads; payload_bytes becomes the most there can be, everything stored as it is. */
 static int lay_out(const struct manifest *m, struct manifest *ret, struct why *w)
@@ -67,6 +69,23 @@ static int measure(struct bundle_plan *p, struct why *w)
 	return bundle_header_parse(bytes_of(raw, sizeof(raw)), &p->header, w); /* its limits hold here as well */
 }
 
+/* A device keeps the head of what a slot holds. */
+static int check_room(const struct bundle_plan *p, struct why *w)
+{
+	char size[16], room[16];
+
+	if (p->header.payload_offset <= SLOTHEAD_ROOM)
+		return 0;
+	for (size_t i = 0; i < p->manifest.n_payloads; i++) {
+		if (p->manifest.payloads[i].kind != PAYLOAD_IMAGE)
+			continue;
+		(void)fail(w, -E2BIG, "the tables make a head of %s; a device has room for %s",
+			   format_size(p->header.payload_offset, size), format_size(SLOTHEAD_ROOM, room));
+		return why_next(w, -E2BIG, "give a larger chunk-size, or index=no in bundle.conf");
+	}
+	return 0;
+}
+
 int bundle_plan(const struct manifest *m, const struct secret_key *keys, size_t n_keys, int64_t clock,
 		struct bytes statements, struct bundle_plan *ret, struct why *w)
 {
@@ -77,6 +96,7 @@ int bundle_plan(const struct manifest *m, const struct secret_key *keys, size_t 
 		       m->version);
 	r = lay_out(m, &p.manifest, w);
 	r = r ? r : measure(&p, w);
+	r = r ? r : check_room(&p, w);
 	if (r) {
 		bundle_plan_done(&p);
 		return r;

@@ -28,7 +28,8 @@ struct bundle_plan {
  * @clock  seconds since 1970, for the trusted comment
  * @statements  of trust, borrowed; may be empty
  * @ret    ended by bundle_plan_done()
- * Returns 0; -EBADMSG, -E2BIG and others when the manifest would not be read back; -ENOMEM.
+ * Returns 0; -EBADMSG, -E2BIG and others when the manifest would not be read back, or when a device
+ * has no room for the head; -ENOMEM.
  */
 MUST_USE int bundle_plan(const struct manifest *m, const struct secret_key *keys, size_t n_keys, int64_t clock,
 			 struct bytes statements, struct bundle_plan *ret, struct why *w);

@@ -124,7 +124,7 @@ static int cut_input(struct writer *wr, size_t i, struct why *w)
 	}
 	r = r ? r : cutter_end(cuts, w);
 	p->chunks = cuts->n;
-	p->index_blocks = p->base_bytes ? 0 : cutter_index_blocks(cuts);
+	p->index_blocks = p->base_bytes || wr->job->recipe->no_index ? 0 : cutter_index_blocks(cuts);
 	return r;
 }
 
@@ -137,7 +137,9 @@ static int plan(struct writer *wr, struct why *w)
 
 	if (r == -ENOMEM)
 		return fail(w, r, "%s", own.text);
-	return r ? misuse(w, r, "%s", own.text) : 0;
+	if (r)
+		(void)misuse(w, r, "%s", own.text);
+	return r && own.next[0] ? why_next(w, r, "%s", own.next) : r;
 }
 
 static int make_room(struct writer *wr, struct why *w)

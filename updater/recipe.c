@@ -80,6 +80,16 @@ static int set_group_size(void *into, const char *sub, const char *value, struct
 	return parse_bytes(value, &((struct reader *)into)->group_bytes, w);
 }
 
+static int set_index(void *into, const char *sub, const char *value, struct why *w)
+{
+	bool index = true;
+	int e = parse_bool(value, &index, w);
+
+	(void)sub;
+	((struct reader *)into)->recipe.no_index = !index;
+	return e;
+}
+
 static int set_level(void *into, const char *sub, const char *value, struct why *w)
 {
 	uint64_t n = 0;
@@ -180,6 +190,7 @@ static const struct ini_key keys[] = {
 	{ .section = "bundle", .key = "epoch", .set = set_epoch },
 	{ .section = "bundle", .key = "chunk-size", .set = set_chunk_size },
 	{ .section = "bundle", .key = "group-size", .set = set_group_size },
+	{ .section = "bundle", .key = "index", .set = set_index },
 	{ .section = "bundle", .key = "level", .set = set_level },
 	{ .section = "payload.*", .key = "kind", .set = set_kind },
 	{ .section = "payload.*", .key = "slot", .set = set_slot },

@@ -19,6 +19,7 @@ struct recipe {
 	struct manifest manifest;
 	char *files[MANIFEST_PAYLOADS_MAX]; /* where each payload's bytes are; owned */
 	int level;                          /* of zstd */
+	bool no_index;                      /* devices cannot tell what they have already, and tables are smaller */
 };
 
 /**

@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "tests/support.h"
+#include "updater/bundle_plan.h"
 #include "updater/bundle_walk.h"
 #include "updater/bundle_write.h"
 #include "updater/decode.h"
@@ -491,6 +492,45 @@ static void inputs_that_cannot_be_packed_are_named(void **state)
 	assert_false(exists("y.reup.tmp"));
 }
 
+static void bundle_whose_head_no_device_has_room_for_is_a_mistake(void **state)
+{
+	struct payload p = { .name = "root", .size_bytes = 16ull << 30, .chunk_bytes = 65536, .group_bytes = 65536 };
+	struct manifest m = { .compatible = "c", .version = "1.0.0", .payloads = &p, .n_payloads = 1 };
+	struct bundle_plan plan;
+	struct why w = { 0 };
+
+	(void)state;
+	p.chunks = 100000;
+	p.index_blocks = 1600000;
+	assert_int_equal(bundle_plan(&m, x.keys, 1, 1, (struct bytes){ 0 }, &plan, &w), -E2BIG);
+	assert_string_equal(w.text, "the tables make a head of 17.5 MiB; a device has room for 14.9 MiB");
+	assert_non_null(strstr(w.next, "index=no"));
+	p.index_blocks = 0;
+	w = (struct why){ 0 };
+	assert_ok(bundle_plan(&m, x.keys, 1, 1, (struct bytes){ 0 }, &plan, &w), w);
+	bundle_plan_done(&plan);
+}
+
+static void bundle_without_index_reads_back(void **state)
+{
+	struct bundle_written written;
+	static uint8_t raw[sizeof(x.root)];
+	struct why w = { 0 };
+	struct source src;
+	struct bundle b;
+
+	(void)state;
+	x.recipe.no_index = true;
+	assert_ok(build(scratch_path("plain.reup"), 2, &written, &w), w);
+	x.recipe.no_index = false;
+	assert_ok(source_file(scratch_path("plain.reup"), &src, &w), w);
+	assert_ok(read_all(&src, &x.trust, raw, &w), w);
+	assert_ok(bundle_open(&src, BUNDLE_WHOLE, &x.trust, &b, &w), w);
+	assert_int_equal(b.manifest.payloads[0].index_blocks, 0);
+	bundle_close(&b);
+	source_close(&src);
+}
+
 static void recipes_with_mistakes_are_refused(void **state)
 {
 	static const struct {
@@ -506,6 +546,7 @@ static void recipes_with_mistakes_are_refused(void **state)
 		{ "[bundle]\ngroup-size=4097\n", "not a multiple of 4096" },
 		{ "[bundle]\ncompatible=c\nversion=1.0.0\nchunk-size=64K\ngroup-size=32K\n[payload.r]\nkind=image\nfile=x\n",
 		  "group-size is less than chunk-size" },
+		{ "[bundle]\nindex=maybe\n", "maybe" },
 		{ "[bundle]\nlevel=0\n", "not between 1 and 22" },
 		{ "[bundle]\nlevel=23\n", "over the limit of 22" },
 		{ "[bundle]\nlevle=3\n", "unknown key 'levle'" },
@@ -617,6 +658,8 @@ int main(void)
 		cmocka_unit_test(grouped_bundle_is_smaller_and_the_same_whatever_the_threads),
 		cmocka_unit_test(interrupted_work_leaves_no_file_and_the_old_one_whole),
 		cmocka_unit_test(inputs_that_cannot_be_packed_are_named),
+		cmocka_unit_test(bundle_whose_head_no_device_has_room_for_is_a_mistake),
+		cmocka_unit_test(bundle_without_index_reads_back),
 		cmocka_unit_test(recipes_with_mistakes_are_refused),
 		cmocka_unit_test(each_header_field_has_its_error),
 		cmocka_unit_test(fixtures_are_as_their_names_say),

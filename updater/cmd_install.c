@@ -90,7 +90,8 @@ static bool cancelled(void *arg)
 static int trust_and_keep(void *arg, struct bytes statements, struct trust *ret, struct why *w)
 {
 	struct appliance *a = ((struct session *)arg)->appliance;
-	int r = statements.n > 0 ? appliance_trust_keeps(a, w) : 0;
+	bool keeps = statements.n > 0 || trustnow_unsaved(&a->seat.now);
+	int r = keeps ? appliance_trust_keeps(a, w) : 0;
 
 	return r ? r : trustseat_believe(&a->seat, statements, true, ret, w);
 }

@@ -1,5 +1,7 @@
 #include "updater/trustnow.h"
 
+#include <assert.h>
+
 /* Keep a copy of the statement that brought the set in force. */
 static int hold(struct trustnow *t, const struct statement *s, struct why *w)
 {
@@ -84,6 +86,7 @@ int trustnow_save(struct trustnow *t, struct why *w)
 
 	if (r || !trustnow_unsaved(t))
 		return r;
+	assert(t->store.blk);
 	r = statement_next(&rest, &s, w);
 	r = r ? r : truststore_write(&t->store, &s, w);
 	if (r)

@@ -120,4 +120,24 @@ in_force b 3 stored
 exits 3 'and its key is the one that counts' in_slot b tandem install --dry-run stripped.reup
 exits 4 'trust update: nothing new' in_slot b tandem trust update three.trust
 exits 0 'the slot that was written verifies' in_slot b tandem verify-slot --progress none a
+
+# a host without slots keeps its set in a file; here the image's folder brings it
+mkdir -p host.d && cp ci.pub two.trust host.d/
+printf '[system]\nproduct=demo\ncompatible=demo-vm\nmode=host\n[trust]\nkeys=%s/host.d\nroots=%s/tree/etc/tandem/roots.d\nroot-threshold=2\n[tree]\nunit=x.service\n' \
+	"$dir" "$dir" >host.conf
+cat >on_host <<'X'
+mount -t tmpfs tmpfs /var/lib && mount -t tmpfs tmpfs /run || exit 99
+tandem install --config host.conf stripped.reup 2>said
+echo "$?"
+cat said
+rm host.d/two.trust
+tandem trust show --config host.conf
+tandem trust update --config host.conf three.trust
+tandem trust show --config host.conf --json | grep '"epoch"'
+X
+exits 0 'on a host' unshare -m --propagation private sh on_host
+prints 'the bundle carries no tree' 'a bundle by the key that the folder leads to is believed, and refused for what it is'
+prints 'trust set 2 for demo, from stored' 'the set was kept'
+prints 'trust set 3 after 2: in force from now on'
+prints '"epoch": 3'
 finish

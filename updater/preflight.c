@@ -1,9 +1,9 @@
 #include "updater/preflight.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 
 #include "base/parse.h"
+#include "updater/finding.h"
 #include "updater/install_base.h"
 #include "updater/slothead.h"
 
@@ -23,22 +23,6 @@ struct flight {
 	struct preflight *p;
 };
 
-/* What a check found, in words; 0, or the failure in w. */
-struct finding {
-	char text[256];
-	bool unknown;
-};
-
-PRINTF(2, 3) static int found(struct finding *f, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(f->text, sizeof(f->text), fmt, ap);
-	va_end(ap);
-	return 0;
-}
-
 static const struct bootrec *record(const struct flight *k)
 {
 	return &k->parts->boot->rec;
@@ -46,10 +30,7 @@ static const struct bootrec *record(const struct flight *k)
 
 static int check_signature(struct flight *k, struct finding *f, struct why *w)
 {
-	if (!k->b->verified)
-		return refuse(w, -EKEYREJECTED, "the bundle was not verified");
-	return found(f, "signed by %u trusted key%s (%u required)", k->b->signers.good,
-		     k->b->signers.good == 1 ? "" : "s", k->b->signers.required);
+	return found_signature(k->b, f, w);
 }
 
 static int check_source(struct flight *k, struct finding *f, struct why *w)
@@ -65,23 +46,12 @@ static int check_source(struct flight *k, struct finding *f, struct why *w)
 /* Of an encrypted bundle. */
 static int check_key(struct flight *k, struct finding *f, struct why *w)
 {
-	uint64_t n = k->b->manifest.encryption.recipients;
-
-	if (k->b->unlocked)
-		return found(f, "encrypted for %" PRIu64 " recipient%s, this machine among them", n, n == 1 ? "" : "s");
-	if (!k->parts->key_why || !k->parts->key_why->code)
-		return refuse(w, -ENOKEY, "encrypted, and not unlocked");
-	*w = *k->parts->key_why;
-	return w->code;
+	return found_key(k->b, k->parts->key_why, f, w);
 }
 
 static int check_compatible(struct flight *k, struct finding *f, struct why *w)
 {
-	const char *want = k->parts->boot->conf->compatible, *have = k->b->manifest.compatible;
-
-	if (strcmp(want, have) != 0)
-		return refuse(w, -ENOTSUP, "the bundle is for '%s', this machine is '%s'", have, want);
-	return found(f, "%s", have);
+	return found_compatible(k->b, k->parts->boot->conf->compatible, f, w);
 }
 
 static int check_record(struct flight *k, struct finding *f, struct why *w)
@@ -350,21 +320,11 @@ static int check_firmware(struct flight *k, struct finding *f, struct why *w)
 /* Run one check and note it. Returns whether it passed. */
 static bool check(struct flight *k, const char *name, int (*run)(struct flight *, struct finding *, struct why *))
 {
-	struct check *c = &k->p->checks[k->p->n_checks++];
 	struct finding f = { 0 };
 	struct why w = { 0 };
 	int r = run(k, &f, &w);
 
-	*c = (struct check){ .name = name, .state = f.unknown ? CHECK_UNKNOWN : CHECK_PASSED, .code = r };
-	if (r) {
-		c->state = CHECK_FAILED;
-		c->exit = w.exit;
-		(void)snprintf(c->text, sizeof(c->text), "%.*s", (int)sizeof(c->text) - 1, w.text);
-		(void)snprintf(c->next, sizeof(c->next), "%.*s", (int)sizeof(c->next) - 1, w.next);
-	} else {
-		memcpy(c->text, f.text, sizeof(c->text));
-	}
-	return r == 0;
+	return preflight_note(k->p, name, &f, r, &w);
 }
 
 void preflight_run(const struct install_parts *parts, const struct bundle *b, const struct install_options *o,

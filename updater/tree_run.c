@@ -258,7 +258,7 @@ static void watch_old(struct run *k, struct tree_done *ret)
 
 	tree_watch(k->job->conf, &ops, k, now_ms() + OLD_SERVE_MS, &seen);
 	ret->old_serves = seen.verdict == TREE_GOOD;
-	ret->return_ms = now_ms() - k->sw.swapped_ms;
+	ret->return_ms = (ret->old_serves ? seen.served_ms : now_ms()) - k->sw.swapped_ms;
 }
 
 /* --- runs --- */
@@ -296,7 +296,7 @@ static void report(const struct run *k, struct tree_done *ret)
 	*ret = (struct tree_done){ .verdict = sw->verdict, .reason = sw->reason, .swapped = sw->swapped_ms != 0 };
 	memcpy(ret->text, sw->text, sizeof(ret->text));
 	if (sw->verdict == TREE_GOOD)
-		ret->serves_ms = now_ms() - sw->swapped_ms;
+		ret->serves_ms = sw->served_ms - sw->swapped_ms;
 	/* Without units of its own, the product follows the link. */
 	ret->returned = sw->returned_ms != 0 || (!sw->has_units && ret->swapped && sw->verdict == TREE_BAD);
 }

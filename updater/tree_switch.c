@@ -109,6 +109,7 @@ static int watch(struct runner *k)
 	struct tree_watched seen = { 0 };
 
 	s->ops->watch(s->with, s->swapped_ms, &seen);
+	s->served_ms = seen.served_ms;
 	if (seen.verdict == TREE_GOOD)
 		s->verdict = TREE_GOOD;
 	else

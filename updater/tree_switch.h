@@ -42,6 +42,7 @@ struct tree_switch {
 	struct why why; /* the error behind TREE_REASON_ERROR and TREE_REASON_INTERRUPTED; code 0: none */
 	/* Results, in milliseconds of ops->now_ms; 0: did not happen. */
 	uint64_t swapped_ms;  /* ROOT/current named the new tree */
+	uint64_t served_ms;   /* and it served */
 	uint64_t returned_ms; /* the old one was told to start again */
 };
 

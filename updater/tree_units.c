@@ -179,6 +179,16 @@ int tree_units_stop_soon(const struct sysconf_tree *conf, struct why *w)
 	return wait_down(conf, STOP_SOON_MS) ? 0 : fail(w, -ETIMEDOUT, "the units do not end, even when killed");
 }
 
+/* Some unit failed, or was started again by its Restart=: its counters would stand in the way of the next start. */
+static bool has_failed(const char *shown)
+{
+	for (const char *at = shown; (at = strstr(at, "NRestarts=")); at += strlen("NRestarts="))
+		if (strncmp(at, "NRestarts=0\n", 12) != 0)
+			return true;
+	return strstr(shown, "ActiveState=failed") != NULL;
+}
+
+/* As few calls as can be: on the way back each of them counts. */
 int tree_units_start(const struct sysconf_tree *conf, struct why *w)
 {
 	struct proc_result res;
@@ -186,10 +196,10 @@ int tree_units_start(const struct sysconf_tree *conf, struct why *w)
 
 	if (conf->n_units == 0)
 		return 0;
-	/* What failed too often is started again all the same; a unit that is not loaded yet has nothing to forget. */
-	IGNORE(must(conf, BEFORE("reset-failed"), STEP_MS, NULL));
-	r = show(conf, "--property=NeedDaemonReload", &res, w);
-	if (!r && strstr(res.output, "=yes"))
+	r = show(conf, "--property=NeedDaemonReload,ActiveState,NRestarts", &res, w);
+	if (!r && has_failed(res.output))
+		r = must(conf, BEFORE("reset-failed"), STEP_MS, w);
+	if (!r && strstr(res.output, "NeedDaemonReload=yes"))
 		r = proc_must((const char *const[]){ "systemctl", "daemon-reload", NULL }, 9 * STEP_MS, w);
 	return r ? r : must(conf, BEFORE("start", "--no-block"), STEP_MS, w);
 }

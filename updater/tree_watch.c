@@ -84,8 +84,17 @@ static void ask(struct watch *k)
 	if (k->ended)
 		return;
 	note(k, k->conf->url, answer.said);
+	k->ret->served_ms = k->ops->now_ms(k->with);
 	if (answer.passed && !look(k) && k->active) /* it answered; is it still there? */
 		conclude(k, TREE_GOOD, TREE_REASON_NONE, "%s", answer.said);
+}
+
+/* Without a URL. */
+static void see_steady(struct watch *k)
+{
+	k->ret->served_ms = k->active_since_ms;
+	if (k->conf->n_units == 0 || k->ops->now_ms(k->with) - k->active_since_ms >= TREE_WATCH_STEADY_MS)
+		conclude(k, TREE_GOOD, TREE_REASON_NONE, "units are active");
 }
 
 static void round_of(struct watch *k)
@@ -94,15 +103,14 @@ static void round_of(struct watch *k)
 		return;
 	if (k->conf->url[0])
 		ask(k);
-	else if (k->conf->n_units == 0 || k->ops->now_ms(k->with) - k->active_since_ms >= TREE_WATCH_STEADY_MS)
-		conclude(k, TREE_GOOD, TREE_REASON_NONE, "units are active");
+	else
+		see_steady(k);
 }
 
 void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *ops, void *with, uint64_t deadline_ms,
 		struct tree_watched *ret)
 {
 	struct watch k = { .conf = conf, .ops = ops, .with = with, .deadline_ms = deadline_ms, .ret = ret };
-	uint64_t begun = ops->now_ms(with);
 
 	*ret = (struct tree_watched){ .text = "no answer" };
 	for (;;) {
@@ -116,5 +124,4 @@ void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *op
 			break;
 		ops->pause(with, PAUSE_MS);
 	}
-	ret->ms = ops->now_ms(with) - begun;
 }

@@ -25,7 +25,7 @@ struct tree_watched {
 	enum tree_verdict verdict; /* TREE_GOOD or TREE_BAD */
 	enum tree_reason reason;   /* of TREE_BAD */
 	char text[TREE_TEXT_MAX];
-	uint64_t ms; /* from the call to the verdict */
+	uint64_t served_ms; /* of TREE_GOOD: when it answered, or all units were active; ops->now_ms */
 };
 
 /**

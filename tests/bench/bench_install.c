@@ -1,8 +1,9 @@
 /*
- * bench_install BUNDLE|URL DEVICE [--workers N] [--no-read-back] [--base DEVICE [--base-bundle BUNDLE]]: the install pipeline
- * alone, as tests/bench/install measures it. Prints one line: wall milliseconds, processor milliseconds, peak resident KiB,
- * then what was skipped, written, zeroed, copied and fetched, how long making the map of the base took, and, of a URL, the
- * requests, the bytes of bodies, and how many of these came twice.
+ * bench_install BUNDLE|URL DEVICE [--workers N] [--no-read-back] [--base DEVICE [--base-bundle BUNDLE]]
+ * [--decrypt-with FILE]: the install pipeline alone, as tests/bench/install and tests/bench/encrypt measure it. Prints one
+ * line: wall milliseconds, processor milliseconds, peak resident KiB, then what was skipped, written, zeroed, copied and
+ * fetched, how long making the map of the base took, and, of a URL, the requests, the bytes of bodies, and how many of these
+ * came twice.
  */
 #include <inttypes.h>
 #include <sodium.h>
@@ -14,11 +15,12 @@
 #include "base/parse.h"
 #include "base/proc.h"
 #include "updater/basemap.h"
+#include "updater/decryptfile.h"
 #include "updater/pipeline.h"
 #include "updater/source_http.h"
 
 struct bench {
-	const char *bundle, *device, *base, *base_bundle;
+	const char *bundle, *device, *base, *base_bundle, *key;
 	struct blk to, from;
 	struct source src, base_src, head_src, joined;
 	uint8_t *head_text;
@@ -83,6 +85,14 @@ static int keep_head(struct bench *k, struct why *w)
 	return r;
 }
 
+static int unlock(struct bench *k, struct why *w)
+{
+	AUTO_DECRYPT struct decrypt_keys keys = { 0 };
+	int r = decrypt_keys_load(&keys, k->key, w);
+
+	return r ? r : bundle_unlock(&k->b, &keys, w);
+}
+
 static int run(struct bench *k, struct why *w)
 {
 	int r = blk_open(k->device, BLK_WRITE_EXCLUSIVE, &k->to, w);
@@ -91,6 +101,8 @@ static int run(struct bench *k, struct why *w)
 	k->job.to = &k->to;
 	r = r ? r : open_bundle(k->bundle, &k->src, &k->b, w);
 	r = r ? r : keep_head(k, w);
+	if (!r && k->key)
+		r = unlock(k, w);
 	r = r ? r : manifest_pick(&k->b.manifest, PAYLOAD_IMAGE, 'b', &k->job.payload, w);
 	if (!r && k->base)
 		r = open_base(k, w);
@@ -129,6 +141,7 @@ int main(int argc, char **argv)
 		{ .name = "workers", .arg = "N", .help = "threads", .value = &workers },
 		{ .name = "no-read-back", .help = "write only", .flag = &k.job.no_read_back },
 		{ .name = "base", .arg = "DEVICE", .help = "copy from there", .value = &k.base },
+		{ .name = "decrypt-with", .arg = "FILE", .help = "secret key", .value = &k.key },
 		{ .name = "base-bundle", .arg = "BUNDLE", .help = "what the base holds", .value = &k.base_bundle },
 	};
 	uint64_t begun = now_ms(), n = 0;

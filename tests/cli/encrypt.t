@@ -163,4 +163,33 @@ exits 0 'a bundle for 1501 recipients' create -o many.reup --encrypt-to many --e
 exits 0 'is opened by the one of them that is here' tandem bundle verify many.reup --key sign.pub --decrypt-with two.key
 exits 0 'and shows some of them' tandem bundle info many.reup
 prints ' ...'
+
+# Signed elsewhere: who signs needs no key that decrypts, and what was signed later opens as before.
+exits 0 'an encrypted bundle is prepared' \
+	tandem bundle prepare --config bundle.conf -o later.reup --manifest later.m --encrypt-to one.recipient
+if command -v minisign >/dev/null; then
+	check 'it is signed elsewhere' sh -c 'minisign -S -W -s sign.key -m later.m -x later.sig </dev/null >/dev/null'
+	exits 0 'the signature is attached' tandem bundle attach later.reup --signature later.sig --key sign.pub
+	exits 0 'and it opens' tandem bundle verify later.reup --key sign.pub --decrypt-with one.key
+else
+	skip 'signed elsewhere' 'minisign is not installed'
+fi
+
+exits 0 'from standard input' sh -c 'tandem bundle verify --key sign.pub --decrypt-with two.key --progress none - <many.reup'
+exits 3 'without a key nothing is read from there' sh -c 'tandem bundle verify --key sign.pub --progress none - <many.reup'
+if command -v nginx >/dev/null && command -v openssl >/dev/null; then
+	. "$root/tests/cli/web.sh"
+	trap 'web_stop; rm -rf "$dir"' EXIT
+	unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
+	mkdir -p www && cp many.reup www/
+	web_start
+	: >web/access.log
+	exits 0 'from a web server' tandem bundle verify "http://127.0.0.1:$port/many.reup" --key sign.pub --decrypt-with two.key
+	sent=$(awk '{ n += $2 } END { print n + 0 }' web/access.log)
+	size=$(stat -c %s many.reup)
+	check "nothing of it twice ($sent of $size bytes)" test "$sent" -lt $((size + size / 20))
+	check 'in few requests' test "$(wc -l <web/access.log)" -lt 6
+else
+	skip 'from a web server' 'nginx or openssl is not installed'
+fi
 finish

@@ -39,6 +39,9 @@ struct options {
 struct session {
 	struct appliance *appliance;
 	struct source src;
+	uint8_t *
+		front; /* of a source that pays for each read: what is read of an encrypted bundle before the first write */
+	struct source front_src, joined;
 	struct bundle bundle;
 	struct preflight preflight;
 	struct install_progress progress;
@@ -122,6 +125,30 @@ static int check_kind(const struct session *s, struct why *w)
 	return refuse(w, -EOPNOTSUPP, "the bundle carries no tree, and this machine has no slots (mode=host)");
 }
 
+/*
+ * The recipients are read before the first write, and once more when the head is kept: of a source that pays they stay in
+ * memory until then. Preflight tells why a bundle stays locked.
+ */
+static int unlock(struct session *s, struct why *w)
+{
+	struct bundle *b = &s->bundle;
+	uint64_t n = bundle_header_tables_at(&b->header) + recipient_table_bytes(b->manifest.encryption.recipients);
+	int r = 0;
+
+	if (b->unlocked)
+		return 0;
+	if (source_pays(&s->src)) {
+		s->front = malloc((size_t)n);
+		r = s->front ? source_read(&s->src, s->front, (size_t)n, 0, w) : fail(w, -ENOMEM, "out of memory");
+		s->front_src = source_memory(bytes_of(s->front, (size_t)n), s->src.name);
+		s->joined = source_joined(&s->front_src, &s->src);
+		bundle_move(b, &s->joined);
+	}
+	if (!r)
+		IGNORE(appliance_unlock(s->appliance, b, &s->appliance->key_why));
+	return r;
+}
+
 static int open_all(const char *path, const struct options *o, struct session *s, struct why *w)
 {
 	const struct bundle_judge keep = { .keys = trust_and_keep, .arg = s },
@@ -135,8 +162,7 @@ static int open_all(const char *path, const struct options *o, struct session *s
 		r = source_any(path, &o->net, &s->appliance->m.conf.net, &s->src, w);
 	r = r ? r : appliance_trust(s->appliance, w);
 	r = r ? r : bundle_open_by(&s->src, BUNDLE_WHOLE, o->dry_run ? &look : &keep, &s->bundle, w);
-	if (!r)
-		IGNORE(appliance_unlock(s->appliance, &s->bundle, &s->appliance->key_why)); /* preflight says it */
+	r = r ? r : unlock(s, w);
 	return r ? r : check_kind(s, w);
 }
 
@@ -254,6 +280,7 @@ static int install(const char *path, const struct options *o)
 	code = !r && bundle_has_tree(&s->bundle) ? install_as_tree(o, s) : install_image(o, s, r, &w);
 	bundle_close(&s->bundle);
 	source_close(&s->src);
+	free(s->front);
 	return code;
 }
 

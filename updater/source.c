@@ -136,10 +136,11 @@ static int joined_read(struct source *s, void *buf, size_t n, uint64_t off, stru
 /* Nothing is announced of the head, which costs nothing. */
 static void joined_expect(struct source *s, const struct source_range *r, size_t n)
 {
-	while (n > 0 && r->at < s->head->size_bytes) {
-		r++;
-		n--;
-	}
+	uint64_t edge = s->head->size_bytes;
+
+	for (; n > 0 && r->at < edge; r++, n--)
+		if (r->bytes > edge - r->at)
+			source_expect(s->rest, &(struct source_range){ edge, r->bytes - (edge - r->at) }, 1);
 	source_expect(s->rest, r, n);
 }
 

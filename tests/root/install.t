@@ -27,7 +27,7 @@ bundle() {
 	mke2fs -q -t ext4 -U 5f0d3c1e-7a42-4b8e-9c55-0a1b2c3d4e5f -d next next.img 12M >/dev/null 2>&1
 	printf '[bundle]\ncompatible=%s\nversion=%s\nepoch=%s\nchunk-size=64K\nlevel=1\n[payload.root]\nkind=image\nfile=next.img\n' \
 		"${4-demo-vm}" "$2" "$3" >bundle.conf
-	tandem bundle create --progress none --config bundle.conf --key "${5-k.key}" -o "$1" >/dev/null && cp next.img "$1.img"
+	tandem bundle create --progress none --config bundle.conf --key "${5-k.key}" -o "$1" "${@:6}" >/dev/null && cp next.img "$1.img"
 }
 # large_bundle NAME VERSION: takes seconds to install: small chunks that cannot be compressed
 large_bundle() {
@@ -264,6 +264,46 @@ exits 1 'verify-slot --all finds the damage' in_slot b tandem verify-slot --prog
 prints 'slot a: DAMAGED' && prints 'LBA' && prints 'slot b: good'
 exits 1 'verify-slot a --json' in_slot b tandem verify-slot a --json
 field verdict damaged
+
+# For this device alone: its key is named in system.conf. Many others are recipients as well.
+tandem key generate --encryption -o device >/dev/null
+python3 -c 'import base64, hashlib
+print("# tandem recipients 1", *(base64.b64encode(hashlib.sha256(b"%d" % i).digest()).decode() for i in range(3000)), sep="\n")' >fleet
+bundle v5.reup 5.0.0 2 demo-vm k.key --encrypt-to device.recipient --encrypt-to fleet
+{ cat tree/etc/tandem/system.conf && printf '[encryption]\nkey=/%s/device.key\n' work; } >with-key.conf
+exits 3 'install: encrypted, and no key' in_slot b tandem install --progress none v5.reup
+says 'encrypted, and there is no key that decrypts'
+says 'next: name this device'
+exits 0 'nothing was changed' in_slot b tandem status --json
+field phase idle
+chmod 644 device.key
+exits 3 'install: a key that others can read' in_slot b tandem install --config with-key.conf --progress none v5.reup
+says 'others than its owner can open'
+chmod 600 device.key
+source=v5.reup
+if command -v nginx >/dev/null && command -v openssl >/dev/null; then
+	. "$root/tests/cli/web.sh"
+	trap 'web_stop; detach; rm -rf "$dir"' EXIT
+	mkdir www && cp v5.reup www/
+	web_start
+	: >web/access.log
+	source=http://127.0.0.1:$port/v5.reup
+fi
+exits 0 'install: with the key' in_slot b tandem install --config with-key.conf --no-base --progress none "$source"
+prints 'slot a: version 5.0.0 is armed'
+check 'the image is on the slot' cmp -n 12582912 v5.reup.img "${loop}p3"
+if [ "$source" != v5.reup ]; then
+	sent=$(awk '{ n += $2 } END { print n + 0 }' web/access.log) size=$(stat -c %s v5.reup)
+	check "little of it was fetched twice ($sent bytes, it has $size)" test "$sent" -lt $((size + size / 20))
+fi
+exits 3 'verify-slot: what is stored is encrypted as well' in_slot b tandem verify-slot --progress none a
+says 'encrypted, and there is no key that decrypts'
+exits 0 'verify-slot with the key' in_slot b tandem verify-slot --config with-key.conf --progress none a
+prints 'slot a: good'
+exits 0 'rollback of the trial' in_slot b tandem rollback
+exits 0 'install of the same from a file' in_slot b tandem install --config with-key.conf --progress none --json v5.reup
+field written_bytes 0
+exits 0 'and its rollback' in_slot b tandem rollback
 
 exits 3 'install: below the floor' in_slot b tandem install --progress none v2.reup
 exits 1 'one at a time' in_slot b sh -c 'mkdir -p /run/tandem && flock /run/tandem/lock tandem rollback'

@@ -40,6 +40,36 @@ static int open_stream(struct bundle_stream *s, struct why *w)
 	return r;
 }
 
+static void expect_run(const struct bundle *b, struct source_range stored)
+{
+	stored.at += b->header.payload_offset;
+	source_expect(b->src, &stored, stored.bytes > 0);
+}
+
+/* Tell a source that pays for each read what is stored of this payload. */
+static int expect(struct bundle_stream *s, struct why *w)
+{
+	struct source_range run = { 0 };
+	struct chunk c = { 0 };
+	int r = 0;
+
+	if (!source_pays(s->b->src))
+		return 0;
+	for (uint64_t i = 0; i < s->p->chunks && !r; i++) {
+		r = chunks_get(&s->table, i, &c, w);
+		if (r || c.stored_bytes == 0 || c.stored_offset < run.at + run.bytes)
+			continue; /* what is stored once for several chunks is announced for the first of them */
+		if (run.bytes > 0 && c.stored_offset == run.at + run.bytes) {
+			run.bytes += c.stored_bytes;
+			continue;
+		}
+		expect_run(s->b, run);
+		run = (struct source_range){ .at = c.stored_offset, .bytes = c.stored_bytes };
+	}
+	expect_run(s->b, run);
+	return r;
+}
+
 int bundle_stream_open(const struct bundle *b, const struct payload *p, struct bundle_stream **ret, struct why *w)
 {
 	struct bundle_stream *s = calloc(1, sizeof(*s));
@@ -50,6 +80,7 @@ int bundle_stream_open(const struct bundle *b, const struct payload *p, struct b
 	s->b = b;
 	s->p = p;
 	r = open_stream(s, w);
+	r = r ? r : expect(s, w);
 	if (r) {
 		bundle_stream_close(s);
 		return r;

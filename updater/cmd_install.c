@@ -15,6 +15,7 @@
 #include "updater/cmd_install_tree.h"
 #include "updater/cmd_parts.h"
 #include "updater/cmd_source.h"
+#include "updater/headkeep.h"
 #include "updater/install_show.h"
 #include "updater/tree_preflight.h"
 
@@ -43,6 +44,7 @@ struct session {
 		front; /* of a source that pays for each read: what is read of an encrypted bundle before the first write */
 	struct source front_src, joined;
 	struct bundle bundle;
+	struct headkeep head; /* of a tree's bundle */
 	struct preflight preflight;
 	struct install_progress progress;
 	struct install_show show;
@@ -253,15 +255,12 @@ static int install_as_tree(const struct options *o, struct session *s)
 		.style = o->style,
 	};
 	struct why w = { 0 };
-	int code;
+	int code, r = 0;
 
-	if (o->slot || o->reboot || o->install.force_same) {
-		(void)misuse(&w, -EINVAL,
-			     "the bundle carries a tree: --slot, --reboot and --force-same are for images");
-		code = why_report(&w, "tandem install");
-	} else {
-		code = install_tree(s->appliance, &s->bundle, &tree);
-	}
+	if (o->slot || o->reboot || o->install.force_same)
+		r = misuse(&w, -EINVAL, "the bundle carries a tree: --slot, --reboot and --force-same are for images");
+	r = r ? r : headkeep(&s->bundle, &s->head, &w);
+	code = r ? why_report(&w, "tandem install") : install_tree(s->appliance, &s->bundle, &tree);
 	IGNORE(appliance_close(s->appliance, 0, NULL)); /* it was only read */
 	return code;
 }
@@ -281,6 +280,7 @@ static int install(const char *path, const struct options *o)
 	bundle_close(&s->bundle);
 	source_close(&s->src);
 	free(s->front);
+	headkeep_done(&s->head);
 	return code;
 }
 

@@ -70,7 +70,7 @@ void opened_done(struct opened *o)
 {
 	bundle_close(&o->bundle);
 	source_close(&o->src);
-	free(o->head);
+	headkeep_done(&o->head);
 }
 
 int open_bundle(const char *where, const struct trust_options *t, const struct net_options *net, struct opened *o,
@@ -110,21 +110,5 @@ int opened_need_key(struct opened *o, struct why *w)
 
 int open_ahead(struct opened *o, struct why *w)
 {
-	uint64_t n = bundle_head_bytes(&o->bundle);
-	const struct source_range parts[] = { { 0, n }, { n, o->bundle.header.payload_bytes } };
-	int r;
-
-	if (!source_pays(&o->src))
-		return 0;
-	o->head = malloc((size_t)n);
-	if (!o->head)
-		return fail(w, -ENOMEM, "out of memory: its tables have %llu bytes", (unsigned long long)n);
-	source_expect(&o->src, parts, ARRAY_SIZE(parts));
-	r = source_read(&o->src, o->head, (size_t)n, 0, w);
-	if (r)
-		return r;
-	o->head_src = source_memory(bytes_of(o->head, (size_t)n), o->src.name);
-	o->joined = source_joined(&o->head_src, &o->src);
-	bundle_move(&o->bundle, &o->joined);
-	return 0;
+	return headkeep(&o->bundle, &o->head, w);
 }

@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "updater/bundle.h"
 #include "updater/cmd_source.h"
+#include "updater/headkeep.h"
 
 /* Which keys are trusted, and which decrypt, as the options say. */
 struct trust_options {
@@ -32,8 +33,7 @@ struct trust_options {
 /* A bundle, the source it is read from, and whom it was verified against. */
 struct opened {
 	struct source src;
-	uint8_t *head; /* of a source that pays for each read: its head, in memory */
-	struct source head_src, joined;
+	struct headkeep head;
 	const struct trust_options *options;
 	struct trust trust; /* empty when no keys were given */
 	struct bundle bundle;
@@ -50,10 +50,7 @@ bool trust_given(const struct trust_options *o);
  */
 MUST_USE int open_bundle(const char *where, const struct trust_options *t, const struct net_options *net,
 			 struct opened *o, struct why *w);
-/**
- * Before all of it is read: have its head in memory, and its payload announced, when it does not come from a file. -ENOMEM,
- * the source's errors.
- */
+/** Before more than the manifest is read: have its head in memory, when it does not come from a file. As headkeep(). */
 MUST_USE int open_ahead(struct opened *o, struct why *w);
 /** Unlock an encrypted bundle when the options name keys that decrypt. As bundle_unlock(). */
 MUST_USE int opened_unlock(struct opened *o, struct why *w);

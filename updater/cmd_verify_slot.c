@@ -1,5 +1,5 @@
 /*
- * tandem verify-slot
+ * tandem verify-slot, with and without --repair
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,20 +12,23 @@
 #include "updater/cmd.h"
 #include "updater/cmd_parts.h"
 #include "updater/cmd_source.h"
+#include "updater/headkeep.h"
+#include "updater/repair_slot.h"
 #include "updater/slothead.h"
 #include "updater/verify_slot.h"
 
 #define NAME  "tandem verify-slot"
-#define USAGE "tandem verify-slot (a|b|--all) [--bundle FILE|URL] [--progress HOW] [--json]"
-#define HELP                                                                                                           \
-	"Read a slot from its medium and compare every chunk, and its boot file, with the signed hashes that were\n"   \
-	"stored when it was installed, or with those of a bundle. Changes nothing. Exit code 1: damaged, or there\n"   \
-	"is nothing to verify it by. To mend a slot that is not running install the same bundle again: only what is\n" \
-	"wrong is written."
+#define USAGE "tandem verify-slot (a|b|--all) [--bundle SOURCE | --repair SOURCE] [--progress HOW] [--json]"
+#define HELP                                                                                                              \
+	"Read a slot from its medium and compare every chunk, and its boot file, with the signed hashes that were\n"      \
+	"stored when it was installed, or with those of a bundle. Exit code 1: damaged, or there is nothing to verify\n"  \
+	"it by. Changes nothing, except with --repair: then what differs, and only that, is taken from the bundle that\n" \
+	"was installed, written and read back. A slot that runs or is mounted is not repaired."
 
 struct options {
 	const char *config;
 	const char *bundle;
+	const char *repair;
 	const char *progress;
 	struct net_options net;
 	bool all, json;
@@ -35,8 +38,10 @@ struct options {
 
 /* One slot's outcome. */
 struct verified {
-	struct verify_result result;
-	struct why why; /* with SLOT_UNKNOWN */
+	struct verify_result result; /* before it was repaired */
+	bool repaired;
+	struct repair_result repair;
+	struct why why; /* with SLOT_UNKNOWN, or when it was not repaired */
 	char version[VERSION_TEXT_BYTES];
 };
 
@@ -51,11 +56,9 @@ static bool cancelled(void *arg)
 	return interrupt_seen();
 }
 
-static int verify_by(struct appliance *a, enum slot s, const struct bundle *b, const struct options *o,
-		     struct verified *v, struct why *w)
+static struct verify_job job_of(struct appliance *a, enum slot s, const struct bundle *b, struct progress *progress)
 {
-	struct progress progress = progress_begin("verify", o->style);
-	struct verify_job job = {
+	return (struct verify_job){
 		.slot = s,
 		.bundle = b,
 		.esp = a->m.boot.esp,
@@ -63,8 +66,15 @@ static int verify_by(struct appliance *a, enum slot s, const struct bundle *b, c
 		.workers = pipeline_processors(),
 		.step = show_step,
 		.cancelled = cancelled,
-		.arg = &progress,
+		.arg = progress,
 	};
+}
+
+static int verify_by(struct appliance *a, enum slot s, const struct bundle *b, const struct options *o,
+		     struct verified *v, struct why *w)
+{
+	struct progress progress = progress_begin("verify", o->style);
+	struct verify_job job = job_of(a, s, b, &progress);
 	struct blk root = { 0 };
 	int r = blk_open(a->m.disk.root[s].device, BLK_READ, &root, w);
 
@@ -83,6 +93,31 @@ static int believed(void *arg, struct bytes statements, struct trust *ret, struc
 	return trustseat_believe(&((struct appliance *)arg)->seat, statements, false, ret, w);
 }
 
+/* Whether the record knows of an image on it that is whole. */
+static int check_installed(const struct appliance *a, enum slot s, struct why *w)
+{
+	const struct bootrec *rec = &a->m.boot.rec;
+
+	if (rec->slots[s].state == STATE_EMPTY)
+		return fail(w, -ENODATA, "it is empty");
+	if (rec->phase == PHASE_WRITING && rec->target == s)
+		return fail(w, -ENODATA, "its installation was not finished");
+	return 0;
+}
+
+/* What is stored of it, verified. @ret ended by slothead_close() in any case */
+static int load_stored(struct appliance *a, enum slot s, struct slothead_open *ret, struct why *w)
+{
+	const struct hash *id = &a->m.boot.rec.slots[s].image_id;
+	struct trust trust = { 0 };
+	int r = 0;
+
+	if (bytes_all_zero(bytes_of(id->b, HASH_BYTES))) /* then only its signatures tell what it is */
+		r = believed(a, bytes_of(NULL, 0), &trust, w);
+	r = r ? r : slothead_load(&a->m.state, s, id, &trust, ret, w);
+	return r ? r : appliance_unlock(a, &ret->bundle, w);
+}
+
 /* By the bundle that was given, or by what is stored. */
 static int verify_one(struct appliance *a, enum slot s, const struct options *o, struct verified *v, struct why *w)
 {
@@ -90,9 +125,6 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 	CLEANUP(source_close) struct source src = { 0 };
 	CLEANUP(bundle_close) struct bundle b = { 0 };
 	const struct bundle_judge judge = { .keys = believed, .arg = a };
-	const struct bootrec *rec = &a->m.boot.rec;
-	const struct slot_info *info = &rec->slots[s];
-	struct trust trust = { 0 };
 	int r;
 
 	if (!a->m.disk.root[s].device[0])
@@ -103,21 +135,92 @@ static int verify_one(struct appliance *a, enum slot s, const struct options *o,
 		r = r ? r : appliance_unlock(a, &b, w);
 		return r ? r : verify_by(a, s, &b, o, v, w);
 	}
-	if (info->state == STATE_EMPTY)
-		return fail(w, -ENODATA, "it is empty");
-	if (rec->phase == PHASE_WRITING && rec->target == s)
-		return fail(w, -ENODATA, "its installation was not finished");
-	if (bytes_all_zero(bytes_of(info->image_id.b, HASH_BYTES))) { /* then only its signatures tell what it is */
-		r = believed(a, bytes_of(NULL, 0), &trust, w);
-		if (r)
-			return r;
-	}
-	r = slothead_load(&a->m.state, s, &info->image_id, &trust, &stored, w);
+	r = check_installed(a, s, w);
+	r = r ? r : load_stored(a, s, &stored, w);
 	if (r == -ENODATA)
 		return why_next(w, r,
 				"its image was not put there by 'tandem install': give its bundle by --bundle FILE");
-	r = r ? r : appliance_unlock(a, &stored.bundle, w);
 	return r ? r : verify_by(a, s, &stored.bundle, o, v, w);
+}
+
+static int check_unused(const struct appliance *a, enum slot s, struct why *w)
+{
+	enum slot running = a->m.running.slot;
+
+	if (running == SLOT_NONE)
+		return refuse(w, -EPERM, "which slot runs is not known: nothing is written");
+	if (running == s) {
+		(void)refuse(w, -EPERM, "it runs, and is never written");
+		return why_next(w, -EPERM, "repair it while the other slot runs");
+	}
+	return 0;
+}
+
+/* The bundle that was installed, or another one of the very same image. */
+static int open_same(struct appliance *a, enum slot s, struct source *src, struct bundle *ret, struct headkeep *keep,
+		     struct why *w)
+{
+	CLEANUP(slothead_close) struct slothead_open stored = { 0 };
+	const struct bundle_judge judge = { .keys = believed, .arg = a };
+	const struct hash *id = &a->m.boot.rec.slots[s].image_id;
+	const struct payload *want = NULL, *have = NULL;
+	char name = s == SLOT_A ? 'a' : 'b';
+	int r = bundle_open_id(src, BUNDLE_WHOLE, id, ret, NULL);
+
+	if (!r) {
+		r = appliance_unlock(a, ret, w);
+		r = r ? r : slothead_store(&a->m.state, s, ret, w); /* which is mended by it, too */
+		keep->memory = slothead_source(&a->m.state, s, ret);
+		keep->joined = source_joined(&keep->memory, src);
+		bundle_move(ret, &keep->joined);
+		return r;
+	}
+	r = bundle_open_by(src, BUNDLE_WHOLE, &judge, ret, w);
+	r = r ? r : appliance_unlock(a, ret, w);
+	r = r ? r : load_stored(a, s, &stored, w);
+	r = r ? r : manifest_pick(&ret->manifest, PAYLOAD_IMAGE, name, &have, w);
+	r = r ? r : manifest_pick(&stored.bundle.manifest, PAYLOAD_IMAGE, name, &want, w);
+	if (!r && !hash_equal(&want->raw_hash, &have->raw_hash)) {
+		r = refuse(w, -EKEYREJECTED, "%s: version %s, which is another image than the slot's (version %s)",
+			   src->name, ret->manifest.version, stored.bundle.manifest.version);
+		return why_next(w, r, "give the bundle that was installed");
+	}
+	return r ? r : headkeep(ret, keep, w);
+}
+
+static int repair_by(struct appliance *a, enum slot s, const struct bundle *b, const struct options *o,
+		     struct verified *v, struct why *w)
+{
+	struct progress progress;
+	struct verify_job job;
+	struct blk *root = NULL;
+	int r = a->parts.open_slot(a->parts.arg, s, &root, w);
+
+	if (r)
+		return r;
+	progress = progress_begin("repair", o->style);
+	job = job_of(a, s, b, &progress);
+	job.root = root;
+	r = repair_slot(&job, &v->result, &v->repair, w);
+	progress_end(&progress);
+	v->repaired = r == 0;
+	return r;
+}
+
+static int repair_one(struct appliance *a, enum slot s, const struct options *o, struct verified *v, struct why *w)
+{
+	CLEANUP(headkeep_done) struct headkeep keep = { 0 };
+	CLEANUP(source_close) struct source src = { 0 };
+	CLEANUP(bundle_close) struct bundle b = { 0 };
+	int r = check_unused(a, s, w);
+
+	if (!r && !a->m.disk.root[s].device[0])
+		r = fail(w, -ENODATA, "it has no partition on the boot disk");
+	r = r ? r : check_installed(a, s, w);
+	r = r ? r : source_any(o->repair, &o->net, &a->m.conf.net, &src, w);
+	r = r ? r : open_same(a, s, &src, &b, &keep, w);
+	r = r ? r : verify_by(a, s, &b, o, v, w);
+	return r || v->result.verdict != SLOT_DAMAGED ? r : repair_by(a, s, &b, o, v, w);
 }
 
 static uint64_t lba(const struct appliance *a, enum slot s, uint64_t at)
@@ -130,7 +233,7 @@ static uint64_t lba(const struct appliance *a, enum slot s, uint64_t at)
 static void print_one(const struct appliance *a, enum slot s, const struct verified *v)
 {
 	const struct pipeline_stats *i = &v->result.image;
-	char size[16];
+	char size[16], fetched[16];
 
 	if (v->result.verdict == SLOT_UNKNOWN) {
 		(void)printf("slot %s: cannot be verified: %s\n", slot_name(s), v->why.text);
@@ -148,9 +251,14 @@ static void print_one(const struct appliance *a, enum slot s, const struct verif
 			     lba(a, s, i->bad_at + i->bad_bytes - 1));
 	if (v->result.boot_file_bad)
 		(void)printf("slot %s: boot file: %s\n", slot_name(s), v->result.text);
+	if (v->repaired)
+		(void)printf("slot %s: repaired: %s written, %s read from the bundle%s\n", slot_name(s),
+			     format_size(v->repair.image.written_bytes + v->repair.image.zeroed_bytes, size),
+			     format_size(v->repair.image.fetched_bytes, fetched),
+			     v->repair.boot_file ? ", and the boot file" : "");
 }
 
-static void json_one(struct json *j, const struct appliance *a, enum slot s, const struct verified *v)
+static void json_one(struct json *j, const struct appliance *a, enum slot s, const struct verified *v, bool repair)
 {
 	const struct pipeline_stats *i = &v->result.image;
 
@@ -168,6 +276,11 @@ static void json_one(struct json *j, const struct appliance *a, enum slot s, con
 	}
 	json_string(j, "boot_file", !v->result.boot_file_checked ? NULL : v->result.boot_file_bad ? "damaged" : "good");
 	json_string(j, "boot_file_error", v->result.boot_file_bad ? v->result.text : NULL);
+	if (repair) {
+		json_bool(j, "repaired", v->repaired);
+		json_u64(j, "written_bytes", v->repair.image.written_bytes + v->repair.image.zeroed_bytes);
+		json_u64(j, "fetched_bytes", v->repair.image.fetched_bytes);
+	}
 	json_end(j);
 }
 
@@ -185,7 +298,7 @@ static int print_all(const struct appliance *a, const struct options *o, const s
 	json_array(&j, "slots");
 	for (enum slot s = SLOT_A; s <= SLOT_B; s++)
 		if (o->wanted[s])
-			json_one(&j, a, s, &v[s]);
+			json_one(&j, a, s, &v[s], o->repair != NULL);
 	json_end(&j);
 	json_end(&j);
 	return json_finish(&j, w);
@@ -199,7 +312,7 @@ static int verify_wanted(struct appliance *a, const struct options *o, struct ve
 		if (!o->wanted[s])
 			continue;
 		v[s].result.verdict = SLOT_UNKNOWN;
-		r = verify_one(a, s, o, &v[s], &v[s].why);
+		r = o->repair ? repair_one(a, s, o, &v[s], &v[s].why) : verify_one(a, s, o, &v[s], &v[s].why);
 		if (r == -ECANCELED)
 			return fail(w, r, "interrupted");
 	}
@@ -210,11 +323,13 @@ static int verify_wanted(struct appliance *a, const struct options *o, struct ve
 static int verdict(const struct options *o, const struct verified v[2], struct why *w)
 {
 	for (enum slot s = SLOT_A; s <= SLOT_B; s++) {
-		if (!o->wanted[s] || v[s].result.verdict == SLOT_GOOD)
+		const char *what = o->repair ? "repaired" : "verified";
+
+		if (!o->wanted[s] || v[s].repaired || v[s].result.verdict == SLOT_GOOD)
 			continue;
-		if (v[s].result.verdict == SLOT_DAMAGED)
+		if (v[s].result.verdict == SLOT_DAMAGED && !v[s].why.code)
 			return fail(w, -EIO, "slot %s is damaged", slot_name(s));
-		(void)fail(w, v[s].why.code, "slot %s cannot be verified: %s", slot_name(s), v[s].why.text);
+		(void)fail(w, v[s].why.code, "slot %s cannot be %s: %s", slot_name(s), what, v[s].why.text);
 		w->exit = v[s].why.exit;
 		return v[s].why.next[0] ? why_next(w, w->code, "%s", v[s].why.next) : w->code;
 	}
@@ -241,7 +356,7 @@ static int verify(struct appliance *a, const struct options *o, struct why *w)
 static int run(const struct options *o, struct why *w)
 {
 	struct appliance *a = NULL;
-	int r = appliance_open(o->config, MACHINE_READ, &a, w);
+	int r = appliance_open(o->config, o->repair ? MACHINE_WRITE : MACHINE_READ, &a, w);
 
 	r = r ? r : verify(a, o, w);
 	return appliance_close(a, r, w);
@@ -257,6 +372,8 @@ static int read_options(struct options *o, const struct args *args, struct why *
 		return misuse(w, -EINVAL, "which slot? give a, b or --all");
 	if (!r && o->all && o->bundle)
 		return misuse(w, -EINVAL, "--bundle goes with one slot");
+	if (!r && o->repair && (o->all || o->bundle))
+		return misuse(w, -EINVAL, "--repair goes with one slot, and without --bundle");
 	if (!r && args->n == 1)
 		r = slot_parse(args->at[0], &s, w);
 	if (r)
@@ -274,6 +391,10 @@ int cmd_verify_slot(int argc, char **argv)
 	const struct opt opts[] = {
 		{ .name = "all", .help = "both slots", .flag = &o.all },
 		{ .name = "bundle", .arg = "SOURCE", .help = "compare with this bundle", .value = &o.bundle },
+		{ .name = "repair",
+		  .arg = "SOURCE",
+		  .help = "put right what differs, from the bundle that was installed",
+		  .value = &o.repair },
 		NET_OPTIONS(o.net),
 		{ .name = "progress", .arg = "HOW", .help = "bar, json or none", .value = &o.progress },
 		{ .name = "json", .help = "print JSON", .flag = &o.json },

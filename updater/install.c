@@ -2,7 +2,7 @@
 
 #include <sodium/randombytes.h>
 
-#include "updater/bundle_walk.h"
+#include "updater/boot_file.h"
 #include "updater/install_base.h"
 
 struct install {
@@ -114,51 +114,14 @@ static int write_image(struct install *i, struct why *w)
 	return r ? r : run_pipeline(i, &base, w);
 }
 
-/* A boot file on its way to the ESP. */
-struct boot_file {
-	struct install *i;
-	struct esp_put put;
-};
-
-static int put_zeros(struct esp_put *put, uint32_t n, struct why *w)
-{
-	static const uint8_t zeros[64u << 10];
-	int r = 0;
-
-	for (uint32_t part; !r && n > 0; n -= part) {
-		part = n < sizeof(zeros) ? n : sizeof(zeros);
-		r = esp_put_add(put, bytes_of(zeros, part), w);
-	}
-	return r;
-}
-
-static int put_chunk(void *arg, const struct chunk *c, const void *raw, struct why *w)
-{
-	struct boot_file *f = arg;
-
-	if (cancelled(f->i))
-		return fail(w, -ECANCELED, "interrupted");
-	return raw ? esp_put_add(&f->put, bytes_of(raw, c->raw_bytes), w) : put_zeros(&f->put, c->raw_bytes, w);
-}
-
 /* The last thing that is written, since a slot without it cannot be started. */
 static int write_boot_file(struct install *i, struct why *w)
 {
 	const char *path = i->parts->boot->conf->slots[i->p->plan.target].boot_file;
-	struct boot_file f = { .i = i };
-	const struct bundle_sink sink = { .put = put_chunk, .arg = &f };
 	int r;
 
 	step(i, INSTALL_BOOT_FILE);
-	r = esp_put_begin(i->parts->boot->esp, path, &f.put, w);
-	if (r)
-		return r;
-	r = bundle_walk(i->b, i->p->boot_file, &sink, w);
-	if (r) {
-		esp_put_cancel(&f.put);
-		return r;
-	}
-	r = esp_put_end(&f.put, w);
+	r = boot_file_write(i->b, i->p->boot_file, i->parts->boot->esp, path, cancelled, i, w);
 	if (!r)
 		i->now.durable_bytes += i->p->boot_file->size_bytes;
 	return r;

@@ -127,6 +127,47 @@ sent
 check "only what is new was fetched ($sent of $size in $requests requests)" [ "$sent" -lt 12000000 ]
 again
 
+# verify-slot --repair: only what is damaged is fetched.
+exits 0 'install what is to be damaged' in_slot a tandem install --progress none "$at/new.reup"
+sent
+exits 0 'a slot that is good' in_slot a tandem verify-slot b --progress none --repair "$at/new.reup"
+prints 'slot b: good'
+for at_byte in 10000000 10000100 30000000 50000000; do
+	printf damage | dd of="${loop}p4" bs=1 seek=$at_byte conv=notrunc status=none
+done
+blockdev --flushbufs "${loop}p4"
+exits 1 'damage is found' in_slot a tandem verify-slot b --progress none
+exits 3 'repair: with another bundle' in_slot a tandem verify-slot b --progress none --repair "$at/next.reup"
+says 'another image'
+exits 1 'repair: the bundle is not there' in_slot a tandem verify-slot b --progress none --repair "$at/nothing.reup"
+says 'HTTP status 404'
+exits 3 'repair: the slot that runs' in_slot a tandem verify-slot a --progress none --repair "$at/new.reup"
+says 'it runs'
+exits 2 'repair: --all' in_slot a tandem verify-slot --all --repair "$at/new.reup"
+mount -o ro,noload "${loop}p4" mounted 2>/dev/null || { mkdir mounted && mount -o ro,noload "${loop}p4" mounted; }
+exits 3 'repair: the slot is mounted' in_slot a tandem verify-slot b --progress none --repair "$at/new.reup"
+umount mounted
+exits 1 'nothing of that changed the slot' in_slot a tandem verify-slot b --progress none --json
+field bad_chunks 3
+sent
+exits 0 'repair' in_slot a tandem verify-slot b --progress none --repair "$at/new.reup" --json
+field repaired true
+field bad_chunks 3
+field written_bytes 98304
+check 'the image is on the slot' cmp -n 67108864 new.img "${loop}p4"
+sent
+check "only that was fetched ($sent bytes in $requests requests)" [ "$sent" -lt 250000 ]
+exits 0 'it is good' in_slot a tandem verify-slot b --progress none
+printf damage | dd of="${loop}p4" bs=1 seek=20000000 conv=notrunc status=none
+blockdev --flushbufs "${loop}p4"
+exits 0 'repair, from a file' in_slot a tandem verify-slot b --progress none --repair www/new.reup
+prints 'slot b: repaired: 32.0 KiB written'
+dd if=/dev/urandom of="${loop}p2" bs=1M seek=16 count=1 conv=notrunc status=none # what is stored of the slots' bundles
+exits 1 'the stored hashes are damaged' in_slot a tandem verify-slot b --progress none
+exits 0 'repair mends them' in_slot a tandem verify-slot b --progress none --repair "$at/new.reup"
+exits 0 'it is good' in_slot a tandem verify-slot b --progress none
+again
+
 web_stop
 if lossy_start 2; then
 	web_pids=

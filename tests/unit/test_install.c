@@ -9,8 +9,8 @@
 #include "tests/faultblk.h"
 #include "tests/rig.h"
 #include "tests/support.h"
+#include "updater/repair_slot.h"
 #include "updater/slothead.h"
-#include "updater/verify_slot.h"
 
 static struct rig g;
 static const struct rig_image v2 = { .version = "2.0.0", .epoch = 1, .seed = 2 };
@@ -578,6 +578,47 @@ static void head_is_kept_and_the_slot_verified_by_it(void **state)
 	slothead_close(&head);
 }
 
+/* Damage in a chunk, in a run of zeros and in the boot file: what is wrong is put right, and nothing else is written. */
+static void damaged_slot_is_repaired_from_its_bundle(void **state)
+{
+	struct verify_job job = { .slot = SLOT_B, .esp = &g.esp, .boot_file = "EFI/tandem/b/linux.efi" };
+	const char *path = rig_bundle(&g, "v2.reup", &v2);
+	struct repair_result repaired = { 0 };
+	struct verify_result found = { 0 };
+	struct source src = { 0 };
+	struct bundle b = { 0 };
+	struct blk root = { 0 };
+	struct why w = { 0 };
+	struct call c;
+
+	(void)state;
+	assert_ok(install(path, &c), c.why);
+	{
+		AUTO_FD fd = open(rig_slot_path(SLOT_B), O_WRONLY | O_CLOEXEC);
+
+		assert_ok(pwrite_full(fd, "x", 1, 1000001, "slot", &w), w);
+		assert_ok(pwrite_full(fd, "x", 1, 2000001, "slot", &w), w);
+	}
+	assert_int_equal(truncate(scratch_path("esp/EFI/tandem/b/linux.efi"), 5), 0);
+	assert_ok(source_file(path, &src, &w), w);
+	assert_ok(bundle_open_id(&src, BUNDLE_WHOLE, &g.boot.rec.slots[SLOT_B].image_id, &b, &w), w);
+	assert_ok(blk_open(rig_slot_path(SLOT_B), BLK_WRITE_EXCLUSIVE, &root, &w), w);
+	job.bundle = &b;
+	job.root = &root;
+	assert_ok(verify_slot(&job, &found, &w), w);
+	assert_int_equal(found.image.bad_chunks, 2);
+	assert_true(found.boot_file_bad);
+	assert_ok(repair_slot(&job, &found, &repaired, &w), w);
+	assert_true(repaired.boot_file);
+	assert_in_range(repaired.image.written_bytes + repaired.image.zeroed_bytes, 1, 256u << 10);
+	assert_ok(verify_slot(&job, &found, &w), w);
+	assert_int_equal(found.verdict, SLOT_GOOD);
+	assert_ok(blk_close(&root, &w), w);
+	bundle_close(&b);
+	source_close(&src);
+	assert_armed(&v2);
+}
+
 /* The running slot holds this image, and its head is kept. */
 static void run_image(const struct rig_image *image)
 {
@@ -791,6 +832,7 @@ int main(void)
 		ON_NEW_RIG(every_failing_operation_leaves_a_slot_that_cannot_start),
 		ON_NEW_RIG(every_failing_write_of_the_state_leaves_no_half_armed_slot),
 		ON_NEW_RIG(staged_image_is_only_armed_by_the_next_run),
+		ON_NEW_RIG(damaged_slot_is_repaired_from_its_bundle),
 		ON_NEW_RIG(head_is_kept_and_the_slot_verified_by_it),
 		ON_NEW_RIG(encrypted_image_is_installed_and_its_head_stays_encrypted),
 		ON_NEW_RIG(encrypted_image_without_its_key_changes_nothing),

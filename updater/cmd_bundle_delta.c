@@ -19,19 +19,21 @@
 	"NEW are full bundles, signed by one of the keys given, or by one in --trust DIR. Images are made from the ones\n"  \
 	"in OLD; other payloads are taken over."
 
-#define DELTA_CHUNK_BYTES (1u << 20) /* docs/formats/delta.md has the figures behind these */
+#define DELTA_CHUNK_BYTES (512u << 10) /* docs/formats/delta.md has the figures behind these */
 #define DELTA_LEVEL       19
 
 struct options {
 	struct build_options build;
 	struct trust_options trust; /* dir and decrypt */
 	const char *level;
+	const char *chunk_size;
 };
 
 /* Everything that is open while a delta is made. */
 struct delta {
 	const struct options *o;
 	struct build build;
+	uint32_t chunk_bytes;
 	struct opened old, new;
 	struct recipe recipe;
 	struct unpacked olds[MANIFEST_PAYLOADS_MAX], news[MANIFEST_PAYLOADS_MAX];
@@ -156,8 +158,8 @@ static int add_payload(struct delta *d, size_t i, struct why *w)
 		return r;
 	p->base_bytes = base->size_bytes;
 	p->base_hash = base->raw_hash;
-	p->chunk_bytes = DELTA_CHUNK_BYTES;
-	p->group_bytes = DELTA_CHUNK_BYTES;
+	p->chunk_bytes = d->chunk_bytes;
+	p->group_bytes = d->chunk_bytes;
 	r = unpack(d, &d->old.bundle, base, &d->olds[i], w);
 	r = r ? r : unpacked_map(&d->olds[i], w);
 	r = r ? r : unpacked_map(&d->news[i], w);
@@ -205,6 +207,21 @@ static int read_level(const char *text, int *ret, struct why *w)
 	return 0;
 }
 
+static int read_chunk_size(const char *text, uint32_t *ret, struct why *w)
+{
+	uint64_t bytes = DELTA_CHUNK_BYTES;
+	int r = text ? parse_size(text, &bytes, w) : 0;
+
+	if (!r && (bytes == 0 || bytes % CHUNK_ALIGN || bytes > CHUNK_BYTES_MAX))
+		r = fail(w, -EINVAL, "%s: not a multiple of %u up to %u", text, CHUNK_ALIGN, CHUNK_BYTES_MAX);
+	if (r) {
+		w->exit = EXIT_USAGE;
+		return why_in(w, r, "--chunk-size");
+	}
+	*ret = (uint32_t)bytes;
+	return 0;
+}
+
 /* What the machine that builds has to have. */
 static void report_memory(const struct delta *d)
 {
@@ -230,6 +247,7 @@ static int make_delta(const char *old, const char *new, const struct options *o,
 	d->o = o;
 	r = build_begin(&o->build, &d->build, w);
 	r = r ? r : read_level(o->level, &d->recipe.level, w);
+	r = r ? r : read_chunk_size(o->chunk_size, &d->chunk_bytes, w);
 	r = r ? r : open_both(d, old, new, w);
 	if (r)
 		return r;
@@ -257,6 +275,10 @@ int cmd_bundle_delta(int argc, char **argv)
 		  .arg = "FILE",
 		  .help = "secret key for encrypted bundles; may be repeated",
 		  .list = &o.trust.decrypt },
+		{ .name = "chunk-size",
+		  .arg = "SIZE",
+		  .help = "longest chunk; 512K if not given",
+		  .value = &o.chunk_size },
 		{ .name = "level", .arg = "N", .help = "of zstd; 19 if not given", .value = &o.level },
 	};
 	struct why w = { 0 };

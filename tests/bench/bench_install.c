@@ -1,6 +1,6 @@
 /*
  * bench_install BUNDLE|URL DEVICE [--workers N] [--no-read-back] [--base DEVICE [--base-bundle BUNDLE]]
- * [--decrypt-with FILE]: the install pipeline alone, as tests/bench/install and tests/bench/encrypt measure it. Prints one
+ * [--origin DEVICE] [--decrypt-with FILE]: the install pipeline alone, as tests/bench/install, encrypt and delta measure it. Prints one
  * line: wall milliseconds, processor milliseconds, peak resident KiB, then what was skipped, written, zeroed, copied and
  * fetched, how long making the map of the base took, and, of a URL, the requests, the bytes of bodies, and how many of these
  * came twice.
@@ -20,8 +20,8 @@
 #include "updater/source_http.h"
 
 struct bench {
-	const char *bundle, *device, *base, *base_bundle, *key;
-	struct blk to, from;
+	const char *bundle, *device, *base, *base_bundle, *origin, *key;
+	struct blk to, from, made_from;
 	struct source src, base_src, head_src, joined;
 	uint8_t *head_text;
 	struct bundle b, head;
@@ -106,6 +106,10 @@ static int run(struct bench *k, struct why *w)
 	r = r ? r : manifest_pick(&k->b.manifest, PAYLOAD_IMAGE, 'b', &k->job.payload, w);
 	if (!r && k->base)
 		r = open_base(k, w);
+	if (!r && k->origin) {
+		r = blk_open(k->origin, BLK_READ, &k->made_from, w);
+		k->job.origin = &k->made_from;
+	}
 	r = r ? r : pipeline_run(&k->job, &k->stats, w);
 	basemap_done(&k->map);
 	bundle_close(&k->head);
@@ -142,6 +146,7 @@ int main(int argc, char **argv)
 		{ .name = "no-read-back", .help = "write only", .flag = &k.job.no_read_back },
 		{ .name = "base", .arg = "DEVICE", .help = "copy from there", .value = &k.base },
 		{ .name = "decrypt-with", .arg = "FILE", .help = "secret key", .value = &k.key },
+		{ .name = "origin", .arg = "DEVICE", .help = "what a delta was made from", .value = &k.origin },
 		{ .name = "base-bundle", .arg = "BUNDLE", .help = "what the base holds", .value = &k.base_bundle },
 	};
 	uint64_t begun = now_ms(), n = 0;

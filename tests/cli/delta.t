@@ -57,6 +57,8 @@ exits 0 'a delta is made' tandem bundle delta old.reup new.reup -o d.reup --key 
 prints 'from the old image: '
 prints 'memory: '
 check 'it is small' test "$(stat -c %s d.reup)" -lt 340000
+exits 0 'with chunks of a chosen size' tandem bundle delta old.reup new.reup -o e.reup --key k.key --chunk-size 64K --level 1
+exits 0 'which decode as well' tandem bundle verify e.reup --key k.pub --base old.reup
 exits 0 'and again, with other threads' tandem bundle delta old.reup new.reup -o e.reup --key k.key --threads 5
 check 'the two are the same' cmp d.reup e.reup
 exits 0 'at another level, as JSON' \
@@ -130,6 +132,8 @@ says "old.reup is for 'vm-x86', arm.reup for 'vm-arm'"
 exits 2 'without a key there is no bundle' tandem bundle delta old.reup new.reup -o z.reup
 exits 2 'nor without a name' tandem bundle delta old.reup new.reup --key k.key
 exits 2 'nor at a level that zstd has not' tandem bundle delta old.reup new.reup -o z.reup --key k.key --level 23
+exits 2 'nor with chunks of any size' tandem bundle delta old.reup new.reup -o z.reup --key k.key --chunk-size 5000
+says '--chunk-size: 5000: not a multiple of 4096 up to 4194304'
 exits 2 'nor from one bundle' tandem bundle delta old.reup -o z.reup --key k.key
 check 'none of these left anything' absent z.reup z.reup.tmp
 exits 0 'help is given' tandem bundle delta --help

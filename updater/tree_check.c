@@ -23,8 +23,12 @@ char *tree_show(const char *name, char out[124])
 {
 	size_t n = 0;
 
-	for (; name && name[n] && n < 120; n++)
-		out[n] = name[n] < 0x20 || name[n] > 0x7e ? '?' : name[n];
+	for (; name && name[n] && n < 120; n++) {
+		if (name[n] < 0x20 || name[n] > 0x7e)
+			out[n] = '?';
+		else
+			out[n] = name[n];
+	}
 	(void)snprintf(out + n, 4, "%s", name && name[n] ? "..." : "");
 	return out;
 }

@@ -13,7 +13,7 @@
 #define META      ".tandem"
 #define RELEASES  "releases"
 #define LINK_TEMP META "/link"
-#define OPEN_DIR  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define OPEN_DIR  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 
 /* A folder's name while it is filled or emptied. */
 #define PART_MAX (TREE_NAME_MAX + 8)
@@ -37,7 +37,7 @@ static int open_folder(const struct tree_store *s, const char *name, bool make, 
 		made = true;
 	else if (make && errno != EEXIST)
 		return fail_errno(w, "%s/%s: mkdir", s->root, name);
-	fd = openat(s->root_fd, name, OPEN_DIR);
+	fd = openat(s->root_fd, name, OPEN_DIR | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(w, "%s/%s", s->root, name);
 	*ret = fd;
@@ -223,7 +223,7 @@ static int remove_all(int at, const char *name, unsigned int depth, struct why *
 
 static int empty_folder(int at, const char *name, unsigned int depth, struct why *w)
 {
-	int fd = openat(at, name, OPEN_DIR), r = 0;
+	int fd = openat(at, name, OPEN_DIR | O_CLOEXEC), r = 0;
 	AUTO_DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
@@ -270,7 +270,7 @@ static int sync_releases(const struct tree_store *s, struct why *w)
 /* A second descriptor, so that readdir() starts from the beginning and may close it. */
 static DIR *open_releases(const struct tree_store *s, struct why *w)
 {
-	int fd = openat(s->root_fd, RELEASES, OPEN_DIR);
+	int fd = openat(s->root_fd, RELEASES, OPEN_DIR | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!d) {
@@ -345,7 +345,7 @@ int tree_store_begin(const struct tree_store *s, const char *name, int *ret, str
 		return r;
 	if (mkdirat(s->releases_fd, part, 0755))
 		return fail_errno(w, "%s/" RELEASES "/%s: mkdir", s->root, part);
-	fd = openat(s->releases_fd, part, OPEN_DIR);
+	fd = openat(s->releases_fd, part, OPEN_DIR | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(w, "%s/" RELEASES "/%s", s->root, part);
 	*ret = fd;
@@ -367,7 +367,7 @@ int tree_store_publish(const struct tree_store *s, const char *name, int fd, str
 
 static uint64_t folder_bytes(int at, const char *name, unsigned int depth)
 {
-	int fd = openat(at, name, OPEN_DIR);
+	int fd = openat(at, name, OPEN_DIR | O_CLOEXEC);
 	AUTO_DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	struct stat st;

@@ -15,6 +15,7 @@
 struct run {
 	const struct tree_job *job;
 	struct tree_switch sw;
+	uint64_t start_ms; /* what starting the units took, the last time */
 };
 
 const char *tree_action_name(enum tree_action a)
@@ -188,7 +189,12 @@ static int do_stop(void *with, bool soon, struct why *w)
 
 static int do_start(void *with, struct why *w)
 {
-	return tree_units_start(((struct run *)with)->job->conf, w);
+	struct run *k = with;
+	uint64_t begun = now_ms();
+	int r = tree_units_start(k->job->conf, w);
+
+	k->start_ms = now_ms() - begun;
+	return r;
 }
 
 static bool do_cancelled(void *with)
@@ -245,9 +251,9 @@ static bool never(void *with)
 static void do_watch(void *with, uint64_t swapped_ms, struct tree_watched *ret)
 {
 	static const struct tree_watch_ops ops = { watch_look, watch_probe, do_cancelled, do_now, watch_pause };
-	const struct tree_job *job = ((struct run *)with)->job;
+	const struct run *k = with;
 
-	tree_watch(job->conf, &ops, with, swapped_ms + 1000ull * job->conf->deadline_seconds, ret);
+	tree_watch(k->job->conf, &ops, with, swapped_ms + tree_watch_deadline_ms(k->job->conf, k->start_ms), ret);
 }
 
 /* Does the old tree serve again? Only asked when it was told to. */

@@ -6,6 +6,7 @@
 #define PAUSE_MS        200u
 #define REQUEST_MAX_MS  10000u
 #define UNIT_NAME_SHOWN 70
+#define WAY_BACK_FREE   6000u /* three times the start may take this long before it shortens the deadline */
 
 struct watch {
 	const struct sysconf_tree *conf;
@@ -124,4 +125,13 @@ void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *op
 			break;
 		ops->pause(with, PAUSE_MS);
 	}
+}
+
+uint64_t tree_watch_deadline_ms(const struct sysconf_tree *conf, uint64_t start_ms)
+{
+	uint64_t all = 1000ull * conf->deadline_seconds, start = start_ms < all ? start_ms : all, less = 0;
+
+	if (3 * start > WAY_BACK_FREE)
+		less = 3 * start - WAY_BACK_FREE;
+	return all - (less < all / 2 ? less : all / 2);
 }

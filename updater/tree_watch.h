@@ -35,4 +35,11 @@ struct tree_watched {
 void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *ops, void *with, uint64_t deadline_ms,
 		struct tree_watched *ret);
 
+/**
+ * How long after the swap a tree that is not healthy has failed: the configured time, and less on a machine so slow that the
+ * way back would not fit into the quarter of a minute that is left for it. Never less than half.
+ * @start_ms  what it took to have the units started: the way back takes about three times that, and 5 s for stopping
+ */
+uint64_t tree_watch_deadline_ms(const struct sysconf_tree *conf, uint64_t start_ms);
+
 #endif

@@ -224,6 +224,21 @@ static void the_operator_ends_it(void **state)
 	assert_in_range(s.now, 2000, 4000);
 }
 
+/* The way back has to fit behind it. */
+static void a_slow_machine_has_a_shorter_deadline(void **state)
+{
+	struct sysconf_tree conf = { .deadline_seconds = 45 };
+
+	(void)state;
+	assert_int_equal(tree_watch_deadline_ms(&conf, 0), 45000);
+	assert_int_equal(tree_watch_deadline_ms(&conf, 2000), 45000);
+	assert_int_equal(tree_watch_deadline_ms(&conf, 4000), 39000);
+	assert_int_equal(tree_watch_deadline_ms(&conf, 100000), 22500);
+	assert_int_equal(tree_watch_deadline_ms(&conf, UINT64_MAX), 22500);
+	conf.deadline_seconds = 3600;
+	assert_int_equal(tree_watch_deadline_ms(&conf, 4000), 3594000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +249,7 @@ int main(void)
 		cmocka_unit_test(without_an_answer_the_deadline_is_the_verdict),
 		cmocka_unit_test(without_a_url_units_have_to_stay_active),
 		cmocka_unit_test(the_operator_ends_it),
+		cmocka_unit_test(a_slow_machine_has_a_shorter_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

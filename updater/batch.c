@@ -23,14 +23,17 @@ static size_t batch_bytes_for(uint32_t group_bytes)
 	return group_bytes >= BATCH_BYTES ? group_bytes : BATCH_BYTES / group_bytes * group_bytes;
 }
 
-struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors, uint32_t group_bytes)
+struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors, uint32_t group_bytes, bool encrypted)
 {
-	size_t most = workers ? PIPELINE_BYTES_MAX : PIPELINE_BYTES_USUAL;
 	struct pipeline_size s = { .workers = workers ? workers : processors,
 				   .batch_bytes = batch_bytes_for(group_bytes),
 				   .check_bytes = CHECK_BYTES };
+	size_t usual, most;
 
-	s.stored_bytes = s.batch_bytes + s.batch_bytes / 16; /* the longest batch's, or those of several usual ones */
+	if (encrypted) /* the longest batch's, or those of several usual ones */
+		s.stored_bytes = s.batch_bytes + s.batch_bytes / 16;
+	usual = PIPELINE_BYTES_USUAL + s.stored_bytes;
+	most = workers ? PIPELINE_BYTES_MAX : usual;
 	if (s.workers < 1)
 		s.workers = 1;
 	if (s.workers > PIPELINE_WORKERS_MAX)
@@ -38,7 +41,7 @@ struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors
 	while (s.workers > 1 && memory_for(&s, batches_least(s.workers)) > most)
 		s.workers--;
 	s.batches = batches_least(s.workers);
-	while (s.batches < s.workers + BATCHES_BESIDE && memory_for(&s, s.batches + 1) <= PIPELINE_BYTES_USUAL)
+	while (s.batches < s.workers + BATCHES_BESIDE && memory_for(&s, s.batches + 1) <= usual)
 		s.batches++;
 	s.memory_bytes = memory_for(&s, s.batches);
 	return s;
@@ -105,9 +108,14 @@ bool piece_is_fetched(const struct piece *p)
 	return p->fate == FATE_FETCH && p->chunk.stored_bytes > 0;
 }
 
-bool piece_is_plain(const struct piece *p)
+bool piece_fits(const struct piece *p)
 {
-	return p->chunk.encoding == CHUNK_RAW && p->chunk.stored_bytes == p->chunk.raw_bytes;
+	return p->chunk.stored_bytes <= p->chunk.raw_bytes;
+}
+
+uint8_t *piece_stored(const struct batch *b, const struct piece *p)
+{
+	return piece_fits(p) ? piece_raw(b, p) + p->chunk.raw_bytes - p->chunk.stored_bytes : b->stored + p->stored_at;
 }
 
 bool piece_in_memory(const struct piece *p)
@@ -136,7 +144,7 @@ void batch_lay_out(struct batch *b)
 	b->stored_bytes = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		b->at[i].stored_at = b->stored_bytes;
-		if (piece_is_fetched(&b->at[i]) && !piece_is_plain(&b->at[i]))
+		if (piece_is_fetched(&b->at[i]) && !piece_fits(&b->at[i]))
 			b->stored_bytes += b->at[i].chunk.stored_bytes;
 	}
 }

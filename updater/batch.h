@@ -15,13 +15,14 @@
 
 #define PIPELINE_WORKERS_MAX 8u
 #define PIPELINE_BYTES_MAX   (48u << 20) /* all buffers together */
-#define PIPELINE_BYTES_USUAL (17u << 20) /* where no number of workers is asked for */
+#define PIPELINE_BYTES_USUAL                                                                                           \
+	(13u << 20) /* where no number of workers is asked for; an encrypted payload's ring comes on top */
 
 /* What a pipeline takes. */
 struct pipeline_size {
 	unsigned int workers;
 	size_t batch_bytes;  /* raw bytes of a batch; a multiple of the group */
-	size_t stored_bytes; /* one ring for the stored bytes of all batches */
+	size_t stored_bytes; /* of an encrypted payload: one ring for the stored bytes of all batches; else 0 */
 	size_t check_bytes;  /* a worker's buffer for looking and reading back */
 	size_t batches;      /* in flight */
 	size_t memory_bytes; /* all of these buffers */
@@ -31,15 +32,16 @@ struct pipeline_size {
  * @workers      wanted: as many as fit into PIPELINE_BYTES_MAX; 0: one for each of `processors`, as far as PIPELINE_BYTES_USUAL
  *               goes
  * @group_bytes  at most CHUNK_BYTES_MAX
+ * @encrypted    the payload is
  */
-struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors, uint32_t group_bytes);
+struct pipeline_size pipeline_size(unsigned int workers, unsigned int processors, uint32_t group_bytes, bool encrypted);
 
 /* A chunk on its way; of a chunk of zeros the part that lies in the batch. */
 struct piece {
 	struct chunk chunk;
 	uint64_t number; /* of the chunk in its table */
 	enum chunk_fate fate;
-	size_t stored_at; /* in the batch's stored bytes */
+	size_t stored_at; /* in the batch's stored bytes, if they do not fit */
 	bool look;        /* compare with what the slot holds before anything else */
 	bool want;        /* has to be written */
 	bool blank;       /* written as a range of zeros, not from memory */
@@ -52,7 +54,7 @@ struct batch {
 	size_t n;
 	struct piece *at;    /* room for batch_pieces_max() */
 	uint32_t *blocks;    /* where the base has block i of the batch; for the pieces with FATE_COPY */
-	size_t stored_bytes; /* to be fetched; set by batch_lay_out() */
+	size_t stored_bytes; /* to be fetched that do not fit; set by batch_lay_out() */
 	uint8_t *raw;        /* batch_bytes of aligned memory */
 	uint8_t *stored;
 };
@@ -69,14 +71,13 @@ void batch_close(struct batch *b);
 bool batch_mark_needs(struct batch *b);
 /** Whether its stored bytes are to be fetched. */
 bool piece_is_fetched(const struct piece *p);
-/**
- * Whether its stored bytes are its raw bytes: it is fetched right to its place, not to the batch's stored bytes. (It is
- * checked there, before anything makes use of it.)
- */
-bool piece_is_plain(const struct piece *p);
+/** Whether its stored bytes fit where its raw bytes go: only those of encrypted chunks may not. */
+bool piece_fits(const struct piece *p);
+/** Where its stored bytes go: if they fit, to the end of where its raw bytes go; else to the batch's stored bytes. */
+uint8_t *piece_stored(const struct batch *b, const struct piece *p);
 /** Whether its bytes come into memory. */
 bool piece_in_memory(const struct piece *p);
-/** Give the stored bytes of what is fetched their places, in the order of the pieces. */
+/** Give the stored bytes of what is fetched and does not fit their places, in the order of the pieces. */
 void batch_lay_out(struct batch *b);
 /** Its place in the batch's raw bytes. */
 uint8_t *piece_raw(const struct batch *b, const struct piece *p);

@@ -175,7 +175,8 @@ static void say_begin(const struct session *s, const struct options *o)
 
 	if (o->style == PROGRESS_JSON || o->json || !s->preflight.image)
 		return;
-	size = pipeline_size(o->install.workers, pipeline_processors(), s->preflight.image->group_bytes);
+	size = pipeline_size(o->install.workers, pipeline_processors(), s->preflight.image->group_bytes,
+			     s->preflight.image->tag_bytes > 0);
 	(void)printf("slot %s: version %s, %s; %u worker%s, %s of buffers\n", slot_name(s->preflight.plan.target),
 		     s->bundle.manifest.version, install_action_name(s->preflight.plan.action), size.workers,
 		     size.workers == 1 ? "" : "s", format_size(size.memory_bytes, memory));

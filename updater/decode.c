@@ -122,6 +122,22 @@ static int decrypt(struct decoder *d, const struct decode_job *j, struct bytes *
 	return 0;
 }
 
+/* What lies where its raw bytes go is moved out of their way. */
+static int set_aside(struct decoder *d, const struct decode_job *j, struct bytes *stored, struct why *w)
+{
+	const uint8_t *raw = j->raw;
+	uint8_t *clear;
+
+	if (j->c->encoding == CHUNK_RAW || stored->n == 0 || stored->p < raw || stored->p >= raw + j->c->raw_bytes)
+		return 0;
+	clear = clear_room(d, j, stored->n);
+	if (!clear)
+		return fail(w, -ENOMEM, "out of memory");
+	memcpy(clear, stored->p, stored->n);
+	*stored = bytes_of(clear, stored->n);
+	return 0;
+}
+
 static bool needs_base(const struct chunk *c)
 {
 	return c->encoding == CHUNK_COPY || c->encoding == CHUNK_ZSTD_REF;
@@ -211,6 +227,7 @@ static int decode_slice(struct decoder *d, const struct decode_job *jobs, size_t
 		r = check_stored(jobs[i].c, jobs[i].stored.n, &got[i], w);
 	for (size_t i = 0; !r && i < n; i++) {
 		r = decrypt(d, &jobs[i], &stored[i], w);
+		r = r ? r : set_aside(d, &jobs[i], &stored[i], w);
 		r = r ? r : unpack(d, jobs[i].c, stored[i], jobs[i].raw, w);
 	}
 	return r ? r : check_made(d, jobs, n, w);

@@ -29,7 +29,7 @@ MUST_USE int decoder_base(struct decoder *d, struct base_reader *base, uint32_t 
 
 /**
  * Check the stored bytes against c->stored_hash, then decode them.
- * @stored  exactly c->stored_bytes bytes (none for CHUNK_ZERO); those of a CHUNK_RAW may lie at `raw` already
+ * @stored  exactly c->stored_bytes bytes (none for CHUNK_ZERO); they may lie at the end of the room at `raw`
  * @raw     room for c->raw_bytes, and directly before it the c->prefix_bytes bytes that are there in the payload; on
  *          failure its content is unspecified and must not be used
  * Returns 0; -EBADMSG the stored bytes are not the ones of the table, or do not decode to exactly c->raw_bytes;

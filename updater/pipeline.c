@@ -81,12 +81,12 @@ static int make_ring(struct pipeline *p, struct why *w)
 static int make_buffers(struct pipeline *p, struct why *w)
 {
 	p->log.at = calloc(LOG_SPANS, sizeof(*p->log.at));
-	p->stored = malloc(p->size.stored_bytes);
+	p->stored = p->size.stored_bytes ? malloc(p->size.stored_bytes) : NULL;
 	p->room = (struct byte_ring){ .size = p->size.stored_bytes };
 	p->stats.memory_bytes = p->size.memory_bytes;
 	if (p->job->origin)
 		p->stats.memory_bytes += p->size.workers * decoder_base_bytes(p->job->payload->chunk_bytes);
-	if (!p->log.at || !p->stored)
+	if (!p->log.at || (p->size.stored_bytes && !p->stored))
 		return out_of_memory(w);
 	for (size_t i = 0; i < p->size.batches; i++) {
 		p->ring[i].b.raw = blk_alloc(p->size.batch_bytes);
@@ -114,7 +114,8 @@ static int pipeline_new(const struct pipeline_job *job, struct pipeline **ret, s
 	if (!p)
 		return out_of_memory(w);
 	p->job = job;
-	p->size = pipeline_size(job->workers, pipeline_processors(), job->payload->group_bytes);
+	p->size = pipeline_size(job->workers, pipeline_processors(), job->payload->group_bytes,
+				job->payload->tag_bytes > 0);
 	p->writer.to = job->to;
 	p->stats.total_bytes = size;
 	init_locks(p);

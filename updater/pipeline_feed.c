@@ -29,7 +29,7 @@ int pipeline_fetch(struct pipeline *p, struct batch *b, struct why *w)
 
 		if (!piece_is_fetched(piece))
 			continue;
-		to = piece_is_plain(piece) ? piece_raw(b, piece) : b->stored + piece->stored_at;
+		to = piece_stored(b, piece);
 		if (k.n > 0 && (piece->chunk.stored_offset != k.from + k.n || to != k.to + k.n)) {
 			r = read_run(p, &k, w);
 			k.n = 0;

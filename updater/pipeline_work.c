@@ -70,7 +70,7 @@ int worker_decode(struct worker *k, struct batch *b, struct why *w)
 
 	for (size_t i = 0; i < b->n; i++) {
 		const struct piece *piece = &b->at[i];
-		uint8_t *raw = piece_raw(b, piece), *stored = b->stored + piece->stored_at;
+		uint8_t *raw = piece_raw(b, piece);
 
 		if (piece->fate != FATE_FETCH || !piece_in_memory(piece))
 			continue;
@@ -78,10 +78,10 @@ int worker_decode(struct worker *k, struct batch *b, struct why *w)
 			memset(raw, 0, piece->chunk.raw_bytes);
 			continue;
 		}
-		k->jobs[n++] = (struct decode_job){ .c = &piece->chunk,
-						    .stored = bytes_of(piece_is_plain(piece) ? raw : stored,
-								       piece->chunk.stored_bytes),
-						    .raw = raw };
+		k->jobs[n++] =
+			(struct decode_job){ .c = &piece->chunk,
+					     .stored = bytes_of(piece_stored(b, piece), piece->chunk.stored_bytes),
+					     .raw = raw };
 	}
 	r = decoder_many(&k->decoder, k->jobs, n, w);
 	return r ? why_in(w, r, "%s", k->p->job->bundle->src->name) : 0;

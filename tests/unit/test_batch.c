@@ -5,37 +5,44 @@
 
 #include "tests/support.h"
 
+static void check_size(unsigned int workers, uint32_t group, bool encrypted)
+{
+	struct pipeline_size s = pipeline_size(workers, 1 + workers / 2, group, encrypted);
+
+	assert_in_range(s.workers, 1, PIPELINE_WORKERS_MAX);
+	assert_true(workers == 0 || s.workers <= workers);
+	assert_true(s.batch_bytes >= group && s.batch_bytes % group == 0 && s.batch_bytes <= CHUNK_BYTES_MAX);
+	/* What is stored of an encrypted batch fits: 16 bytes more for each chunk. */
+	if (encrypted)
+		assert_true(s.stored_bytes >= s.batch_bytes + s.batch_bytes / CHUNK_ALIGN * 16);
+	else
+		assert_int_equal(s.stored_bytes, 0);
+	assert_true(s.check_bytes % BLK_ALIGN == 0);
+	assert_true(s.batches >= 3 && s.batches > s.workers);
+	assert_true(s.memory_bytes <= (workers ? PIPELINE_BYTES_MAX : PIPELINE_BYTES_USUAL + s.stored_bytes));
+	assert_int_equal(s.memory_bytes, s.batches * s.batch_bytes + s.stored_bytes + s.workers * s.check_bytes);
+}
+
 static void memory_stays_in_its_limit_for_every_group_and_worker_count(void **state)
 {
 	(void)state;
-	for (unsigned int workers = 0; workers <= 70; workers++) {
+	for (unsigned int workers = 0; workers <= 70; workers++)
 		for (uint32_t group = CHUNK_ALIGN; group <= CHUNK_BYTES_MAX; group += CHUNK_ALIGN) {
-			struct pipeline_size s = pipeline_size(workers, 1 + workers / 2, group);
-
-			assert_in_range(s.workers, 1, PIPELINE_WORKERS_MAX);
-			assert_true(workers == 0 || s.workers <= workers);
-			assert_true(s.batch_bytes >= group && s.batch_bytes % group == 0);
-			assert_true(s.batch_bytes <= CHUNK_BYTES_MAX);
-			/* What is stored of a batch fits, also when it is encrypted: 16 bytes more for each chunk. */
-			assert_true(s.stored_bytes >= s.batch_bytes + s.batch_bytes / CHUNK_ALIGN * 16);
-			assert_true(s.check_bytes % BLK_ALIGN == 0);
-			assert_true(s.batches >= 3 && s.batches > s.workers);
-			assert_true(s.memory_bytes <= (workers ? PIPELINE_BYTES_MAX : PIPELINE_BYTES_USUAL));
-			assert_int_equal(s.memory_bytes,
-					 s.batches * s.batch_bytes + s.stored_bytes + s.workers * s.check_bytes);
+			check_size(workers, group, false);
+			check_size(workers, group, true);
 		}
-	}
 }
 
 static void workers_are_as_many_as_asked_for_or_as_fit(void **state)
 {
 	(void)state;
 	for (unsigned int workers = 1; workers <= PIPELINE_WORKERS_MAX; workers++)
-		assert_int_equal(pipeline_size(workers, 1, 4u << 20).workers, workers);
-	assert_int_equal(pipeline_size(0, 1, 4u << 20).workers, 1);
-	assert_int_equal(pipeline_size(0, 2, 4u << 20).workers, 2);
-	assert_int_equal(pipeline_size(0, 48, 4u << 20).workers, 2);
-	assert_true(pipeline_size(0, 48, 1u << 20).workers > 2);
+		assert_int_equal(pipeline_size(workers, 1, 4u << 20, true).workers, workers);
+	assert_int_equal(pipeline_size(0, 1, 4u << 20, false).workers, 1);
+	assert_int_equal(pipeline_size(0, 2, 4u << 20, false).workers, 2);
+	assert_int_equal(pipeline_size(0, 2, 4u << 20, true).workers, 2);
+	assert_int_equal(pipeline_size(0, 48, 4u << 20, false).workers, 2);
+	assert_true(pipeline_size(0, 48, 1u << 20, false).workers > 2);
 }
 
 static struct chunk chunk(uint64_t at, uint32_t n, enum chunk_encoding encoding)
@@ -104,29 +111,31 @@ static void runs_of_zeros_become_blanks_when_long_or_at_an_edge(void **state)
 		check_blanks(table[i]);
 }
 
-static void stored_bytes_are_laid_out_for_what_is_fetched_and_not_plain(void **state)
+static void stored_bytes_lie_where_the_raw_ones_go_if_they_fit(void **state)
 {
 	static const enum chunk_encoding encodings[] = { CHUNK_ZSTD, CHUNK_ZSTD, CHUNK_ZERO,
-							 CHUNK_RAW,  CHUNK_ZSTD, CHUNK_RAW };
+							 CHUNK_RAW,  CHUNK_RAW,  CHUNK_RAW };
 	struct batch b = empty(0);
+	static uint8_t raw[1], stored[1];
 
 	(void)state;
+	b.raw = raw;
+	b.stored = stored;
 	for (size_t i = 0; i < ARRAY_SIZE(encodings); i++) {
 		struct chunk c = chunk(i * 65536, 65536, encodings[i]);
 
-		c.stored_bytes += i == 5 ? 16 : 0; /* encrypted: it cannot be read to its place */
+		c.stored_bytes += i > 3 ? 16 : 0; /* encrypted */
 		(void)batch_add(&b, &c, i);
 	}
 	b.at[1].fate = FATE_COPY;
 	assert_false(piece_is_fetched(&b.at[1]));
 	assert_false(piece_is_fetched(&b.at[2]));
-	assert_true(piece_is_plain(&b.at[3]));
-	assert_false(piece_is_plain(&b.at[5]));
 	batch_lay_out(&b);
-	assert_int_equal(b.at[0].stored_at, 0);
-	assert_int_equal(b.at[4].stored_at, 32768);
-	assert_int_equal(b.at[5].stored_at, 65536);
-	assert_int_equal(b.stored_bytes, 65536 + 65536 + 16);
+	assert_ptr_equal(piece_stored(&b, &b.at[0]), raw + 32768);
+	assert_ptr_equal(piece_stored(&b, &b.at[3]), raw + 3 * 65536);
+	assert_ptr_equal(piece_stored(&b, &b.at[4]), stored);
+	assert_ptr_equal(piece_stored(&b, &b.at[5]), stored + 65536 + 16);
+	assert_int_equal(b.stored_bytes, 2 * (65536 + 16));
 }
 
 /*
@@ -229,7 +238,7 @@ int main(void)
 		cmocka_unit_test(workers_are_as_many_as_asked_for_or_as_fit),
 		cmocka_unit_test(batch_is_a_run_of_pieces),
 		cmocka_unit_test(runs_of_zeros_become_blanks_when_long_or_at_an_edge),
-		cmocka_unit_test(stored_bytes_are_laid_out_for_what_is_fetched_and_not_plain),
+		cmocka_unit_test(stored_bytes_lie_where_the_raw_ones_go_if_they_fit),
 		cmocka_unit_test(what_is_a_prefix_of_something_fetched_is_needed),
 		cmocka_unit_test(only_what_is_needed_or_written_from_memory_comes_into_memory),
 		cmocka_unit_test(pieces_take_whole_blocks),

@@ -32,6 +32,7 @@ static void pipeline_free(struct pipeline *p)
 	}
 	free(p->ring);
 	free(p->stored);
+	free(p->together);
 	free(p->index);
 	free(p->log.at);
 	fetchplan_done(&p->plan);
@@ -81,12 +82,13 @@ static int make_ring(struct pipeline *p, struct why *w)
 static int make_buffers(struct pipeline *p, struct why *w)
 {
 	p->log.at = calloc(LOG_SPANS, sizeof(*p->log.at));
+	p->together = malloc(TOGETHER_BYTES);
 	p->stored = p->size.stored_bytes ? malloc(p->size.stored_bytes) : NULL;
 	p->room = (struct byte_ring){ .size = p->size.stored_bytes };
 	p->stats.memory_bytes = p->size.memory_bytes;
 	if (p->job->origin)
 		p->stats.memory_bytes += p->size.workers * decoder_base_bytes(p->job->payload->chunk_bytes);
-	if (!p->log.at || (p->size.stored_bytes && !p->stored))
+	if (!p->log.at || !p->together || (p->size.stored_bytes && !p->stored))
 		return out_of_memory(w);
 	for (size_t i = 0; i < p->size.batches; i++) {
 		p->ring[i].b.raw = blk_alloc(p->size.batch_bytes);

@@ -3,19 +3,39 @@
  */
 #include "updater/pipeline_inside.h"
 
-/* Stored bytes that lie side by side, in the bundle and in memory. */
+/* Stored bytes that lie side by side in the bundle, of pieces from `first` on. */
 struct run {
 	uint64_t from;
-	uint8_t *to;
 	size_t n;
+	size_t first;
 };
 
-static int read_run(struct pipeline *p, const struct run *k, struct why *w)
+/* The pieces' bytes lie in p->together one after the other. */
+static void scatter(const struct pipeline *p, const struct batch *b, const struct run *k)
+{
+	const uint8_t *from = p->together, *end = from + k->n;
+
+	for (const struct piece *piece = &b->at[k->first]; from < end; piece++) {
+		if (!piece_is_fetched(piece))
+			continue;
+		memcpy(piece_stored(b, piece), from, piece->chunk.stored_bytes);
+		from += piece->chunk.stored_bytes;
+	}
+}
+
+/* With one read: right to its place, if it is one piece. */
+static int read_run(struct pipeline *p, const struct batch *b, const struct run *k, struct why *w)
 {
 	const struct bundle *bundle = p->job->bundle;
+	bool single = k->n == b->at[k->first].chunk.stored_bytes;
+	uint8_t *to = single ? piece_stored(b, &b->at[k->first]) : p->together;
+	int r;
 
 	p->read_bytes += k->n;
-	return source_read(bundle->src, k->to, k->n, bundle->header.payload_offset + k->from, w);
+	r = source_read(bundle->src, to, k->n, bundle->header.payload_offset + k->from, w);
+	if (!r && !single)
+		scatter(p, b, k);
+	return r;
 }
 
 int pipeline_fetch(struct pipeline *p, struct batch *b, struct why *w)
@@ -24,21 +44,19 @@ int pipeline_fetch(struct pipeline *p, struct batch *b, struct why *w)
 	int r = 0;
 
 	for (size_t i = 0; i < b->n && !r; i++) {
-		const struct piece *piece = &b->at[i];
-		uint8_t *to;
+		const struct chunk *c = &b->at[i].chunk;
 
-		if (!piece_is_fetched(piece))
+		if (!piece_is_fetched(&b->at[i]))
 			continue;
-		to = piece_stored(b, piece);
-		if (k.n > 0 && (piece->chunk.stored_offset != k.from + k.n || to != k.to + k.n)) {
-			r = read_run(p, &k, w);
+		if (k.n > 0 && (c->stored_offset != k.from + k.n || k.n + c->stored_bytes > TOGETHER_BYTES)) {
+			r = read_run(p, b, &k, w);
 			k.n = 0;
 		}
 		if (k.n == 0)
-			k = (struct run){ .from = piece->chunk.stored_offset, .to = to };
-		k.n += piece->chunk.stored_bytes;
+			k = (struct run){ .from = c->stored_offset, .first = i };
+		k.n += c->stored_bytes;
 	}
-	return r || k.n == 0 ? r : read_run(p, &k, w);
+	return r || k.n == 0 ? r : read_run(p, b, &k, w);
 }
 
 static bool any_to_decode(const struct batch *b)

@@ -18,7 +18,8 @@
 #include "updater/pipeline.h"
 #include "updater/writer.h"
 
-#define LOG_SPANS 8192u
+#define LOG_SPANS      8192u
+#define TOGETHER_BYTES (256u << 10)
 
 enum pass {
 	PASS_CHECK, /* compare every chunk with the target */
@@ -68,6 +69,7 @@ struct pipeline {
 	uint64_t announced_end;
 	uint64_t read_bytes; /* stored bytes */
 	uint8_t *index;      /* of a chunk's blocks */
+	uint8_t *together;   /* TOGETHER_BYTES, read at once */
 	uint8_t *stored;
 	/* the writer's alone */
 	struct writer writer;

@@ -4,7 +4,8 @@
  * decoder is reached at all.
  *
  * Input: u64 size, u64 payload area, u64 base, u64 blocks in the index, u64 raw offset and u64 block where the page begins,
- * u16 chunk size and u16 group size in 4 KiB, u8 number of entries; entries; payload area.
+ * u16 chunk size (the highest bit: encrypted) and u16 group size in 4 KiB, u8 number of entries; entries; payload area. In an
+ * encrypted bundle what is stored is what is in clear there, encrypted here: the tag of other bytes is refused.
  */
 #include <stdlib.h>
 
@@ -30,9 +31,9 @@ static void check_entry(const struct chunk *c, uint64_t at, const struct chunks_
 	must(c->encoding == CHUNK_ZERO || in_group + c->raw_bytes <= l->group_bytes);
 	must(c->prefix_bytes <= in_group && (c->encoding == CHUNK_ZSTD || c->prefix_bytes == 0));
 	must((c->encoding != CHUNK_ZERO && c->encoding != CHUNK_COPY) || c->stored_bytes == 0);
-	must(c->encoding != CHUNK_RAW || c->stored_bytes == c->raw_bytes);
+	must(c->encoding != CHUNK_RAW || c->stored_bytes == c->raw_bytes + l->tag_bytes);
 	must((c->encoding != CHUNK_ZSTD && c->encoding != CHUNK_ZSTD_REF) ||
-	     (c->stored_bytes > 0 && c->stored_bytes < c->raw_bytes));
+	     (c->stored_bytes > l->tag_bytes && c->stored_bytes - l->tag_bytes < c->raw_bytes));
 	must(!based || l->base_bytes > 0);
 	if (c->encoding == CHUNK_COPY)
 		must(c->stored_offset <= l->base_bytes && l->base_bytes - c->stored_offset >= c->raw_bytes);
@@ -41,8 +42,19 @@ static void check_entry(const struct chunk *c, uint64_t at, const struct chunks_
 		     c->stored_offset + c->stored_bytes <= l->payload_bytes);
 }
 
-static void decode(struct chunk c, struct bytes payload)
+/* What would be there in an encrypted bundle. */
+static struct bytes encrypt(const struct chunk *c, struct bytes stored, const struct content_key *key)
 {
+	static uint8_t sealed[CHUNK_LIMIT + SEAL_TAG_BYTES];
+	const struct seal_place place = { .kind = SEAL_CHUNK, .at = c->stored_offset, .raw_bytes = c->raw_bytes };
+
+	seal_lock(key, &place, bytes_of(stored.p, stored.n - SEAL_TAG_BYTES), sealed);
+	return bytes_of(sealed, stored.n);
+}
+
+static void decode(struct chunk c, struct bytes payload, bool encrypted)
+{
+	static const struct content_key key = { .key = { 1, 2, 3 } };
 	static uint8_t group[GROUP_LIMIT + CHUNK_LIMIT];
 	static struct decoder d;
 	uint8_t *raw = group + c.prefix_bytes;
@@ -52,6 +64,12 @@ static void decode(struct chunk c, struct bytes payload)
 		must(decoder_init(&d, NULL) == 0);
 	if (c.raw_bytes > CHUNK_LIMIT || bytes_sub(payload, (size_t)c.stored_offset, c.stored_bytes, &stored))
 		return;
+	d.key = encrypted ? &key : NULL;
+	if (encrypted && stored.n > 0) {
+		c.stored_hash = hash_of(stored);
+		must(decoder_chunk(&d, &c, stored, raw, NULL) == -EBADMSG);
+		stored = encrypt(&c, stored, &key);
+	}
 	if (stored.n > 0) {
 		struct hash real = hash_of(stored);
 
@@ -81,7 +99,7 @@ static void check_page(struct bytes entries, struct bytes payload, struct chunk_
 		must(places[i + 1].index_at <= l->index_blocks);
 		chunks_entry_format(&c, again);
 		must(memcmp(again, entries.p + i * CHUNKS_ENTRY_BYTES, sizeof(again)) == 0);
-		decode(c, payload);
+		decode(c, payload, l->tag_bytes > 0);
 	}
 }
 
@@ -103,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	l.index_blocks &= INT64_MAX;
 	begin.raw_offset -= begin.raw_offset % CHUNK_ALIGN;
 	begin.index_at %= l.index_blocks + 1;
+	l.tag_bytes = chunk & 0x8000 ? SEAL_TAG_BYTES : 0;
 	l.chunk_bytes = (chunk % (CHUNK_LIMIT / CHUNK_ALIGN) + 1) * CHUNK_ALIGN;
 	l.group_bytes = l.chunk_bytes + group % ((GROUP_LIMIT - CHUNK_LIMIT) / CHUNK_ALIGN + 1) * CHUNK_ALIGN;
 	if (bytes_sub(in, HEAD_BYTES, (size_t)count * CHUNKS_ENTRY_BYTES, &entries) ||

@@ -87,11 +87,12 @@ static int start(struct runner *k, struct why *w)
 	struct tree_switch *s = k->s;
 	int r = s->ops->start(s->with, w);
 
-	if (!r || s->verdict == TREE_BAD)
-		k->units = TREE_UNITS_STARTED;
+	if (r)
+		return r;
+	k->units = TREE_UNITS_STARTED;
 	if (s->verdict == TREE_BAD)
 		s->returned_ms = s->ops->now_ms(s->with);
-	return r;
+	return 0;
 }
 
 static int swap_next(struct runner *k, struct why *w)
@@ -158,11 +159,13 @@ static int act(struct runner *k, enum tree_action action, struct why *w)
 	return 0;
 }
 
-/* On the way back, what cannot be done here but leaves the product running is passed over. */
+/*
+ * On the way back, what cannot be done but leaves the product running is passed over. Units that cannot be started are not:
+ * the journal stays as it is, and a later settling tries again.
+ */
 static bool may_go_on(enum tree_action action)
 {
-	return action == TREE_DO_STOP || action == TREE_DO_START || action == TREE_DO_RETURNING ||
-	       action == TREE_DO_FAIL;
+	return action == TREE_DO_STOP || action == TREE_DO_RETURNING || action == TREE_DO_FAIL;
 }
 
 /* An action failed that was begun with the verdict `before`. Returns 0 to go on. */

@@ -5,7 +5,8 @@
 
 #include "base/proc.h"
 
-#define STEP_MS      10000u  /* for systemctl itself to answer */
+#define LOOK_MS      10000u  /* for systemctl to tell */
+#define STEP_MS      30000u  /* for it to take an order */
 #define STOP_MS      300000u /* units have a TimeoutStopSec= of their own: 90 s by default */
 #define STOP_SOON_MS 5000u
 #define POLL_MS      100u
@@ -117,7 +118,7 @@ static int show(const struct sysconf_tree *conf, const char *properties, struct 
 	int r;
 
 	words_of(conf, BEFORE("show", properties), argv);
-	r = proc_run(argv, STEP_MS, ret, w);
+	r = proc_run(argv, LOOK_MS, ret, w);
 	if (!r && ret->exit_code)
 		r = fail(w, ret->timed_out ? -ETIMEDOUT : -EIO, "systemctl show: %s",
 			 ret->timed_out ? "does not answer" : ret->output);
@@ -188,18 +189,26 @@ static bool has_failed(const char *shown)
 	return strstr(shown, "ActiveState=failed") != NULL;
 }
 
+/* What stands in the way of a start, out of it. That it could not be looked at does not keep the start from being tried. */
+static void make_way(const struct sysconf_tree *conf)
+{
+	struct proc_result res;
+	int r = show(conf, "--property=NeedDaemonReload,ActiveState,NRestarts", &res, NULL);
+
+	if (r || has_failed(res.output))
+		IGNORE(must(conf, BEFORE("reset-failed"), STEP_MS, NULL));
+	if (r || strstr(res.output, "NeedDaemonReload=yes"))
+		IGNORE(proc_must((const char *const[]){ "systemctl", "daemon-reload", NULL }, 3 * STEP_MS, NULL));
+}
+
 /* As few calls as can be: on the way back each of them counts. */
 int tree_units_start(const struct sysconf_tree *conf, struct why *w)
 {
-	struct proc_result res;
 	int r;
 
 	if (conf->n_units == 0)
 		return 0;
-	r = show(conf, "--property=NeedDaemonReload,ActiveState,NRestarts", &res, w);
-	if (!r && has_failed(res.output))
-		r = must(conf, BEFORE("reset-failed"), STEP_MS, w);
-	if (!r && strstr(res.output, "NeedDaemonReload=yes"))
-		r = proc_must((const char *const[]){ "systemctl", "daemon-reload", NULL }, 9 * STEP_MS, w);
-	return r ? r : must(conf, BEFORE("start", "--no-block"), STEP_MS, w);
+	make_way(conf);
+	r = must(conf, BEFORE("start", "--no-block"), STEP_MS, NULL);
+	return r ? must(conf, BEFORE("start", "--no-block"), STEP_MS, w) : 0; /* once more: it is the product */
 }

@@ -113,7 +113,7 @@ static const struct payload *counterpart(const struct delta *d, const struct pay
 {
 	const struct manifest *m = &d->old.bundle.manifest;
 	const struct payload *found = NULL;
-	char other = p->slot == 'a' ? 'b' : p->slot == 'b' ? 'a' : 0;
+	char other = p->slot == 'a' ? 'b' : p->slot == 'b' ? 'a' : '\0';
 
 	if (p->kind != PAYLOAD_IMAGE)
 		return NULL;

@@ -114,7 +114,7 @@ int delta_pack_new(const struct delta_job *job, struct delta_pack **ret, struct 
 		return fail(w, -ENOMEM, "out of memory");
 	p->job = *job;
 	p->job.threads = job->threads < 1 ? 1 : job->threads > DELTA_THREADS_MAX ? DELTA_THREADS_MAX : job->threads;
-	p->n_slots = 4u * p->job.threads;
+	p->n_slots = (size_t)4 * p->job.threads;
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_cond_init(&p->changed, NULL);
 	r = start(p, w);

@@ -52,7 +52,7 @@ MUST_USE int deltaops_parse(struct bytes stored, uint32_t raw_bytes, uint64_t ba
 			    struct why *w);
 
 /* Room that deltaops_format() wants before the frame, at most. */
-#define DELTAOPS_ROOM (20u * (1 + DELTA_RANGES_MAX + DELTA_OPS_MAX))
+#define DELTAOPS_ROOM ((size_t)20 * (1 + DELTA_RANGES_MAX + DELTA_OPS_MAX))
 /** Write ranges and operations, then the frame, which is copied unless it lies there already. Returns the bytes. */
 size_t deltaops_format(const struct deltaops *d, uint8_t *out);
 

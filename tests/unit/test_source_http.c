@@ -78,7 +78,7 @@ static int teardown(void **state)
 static bool open_way(const char *way, struct source *ret)
 {
 	static char url[128];
-	struct source_http_options o = { .net = { .proxy = "", .timeout_seconds = 5 } };
+	struct source_http_options o = { .net = { .proxy = "", .timeout_seconds = 60 } };
 	struct why w = { 0 };
 
 	if (!web.port[0])

@@ -5,7 +5,7 @@
  * Trust:  as base/net/http.h.
  *
  * A server that ignores ranges is read once from the beginning to the end: what lies before the byte that is wanted is
- * passed over, the last STREAM_WINDOW_BYTES are kept. A read of what was before them begins again at the beginning, at
+ * passed over, the last MiB of it at least is kept. A read of what was before that begins again at the beginning, at
  * most SOURCE_HTTP_RESTARTS times; then it is -ESPIPE.
  */
 #ifndef UPDATER_SOURCE_HTTP_H

@@ -10,7 +10,7 @@
 
 #define ZEROS_BYTES  65536u
 #define BLOCK_BYTES  4096u  /* what a file system may round a member up to, its inode or name included */
-#define OLD_SERVE_MS 15000u /* after a return: to see that the old tree serves */
+#define OLD_SERVE_MS 15000u /* at least: what the old tree gets to serve again, so that it can be told */
 
 struct run {
 	const struct tree_job *job;
@@ -262,7 +262,9 @@ static void watch_old(struct run *k, struct tree_done *ret)
 	static const struct tree_watch_ops ops = { watch_look, watch_probe, never, do_now, watch_pause };
 	struct tree_watched seen = { 0 };
 
-	tree_watch(k->job->conf, &ops, k, now_ms() + OLD_SERVE_MS, &seen);
+	uint64_t time_ms = 1000ull * k->job->conf->deadline_seconds;
+
+	tree_watch(k->job->conf, &ops, k, now_ms() + (time_ms > OLD_SERVE_MS ? time_ms : OLD_SERVE_MS), &seen);
 	ret->old_serves = seen.verdict == TREE_GOOD;
 	ret->return_ms = (ret->old_serves ? seen.served_ms : now_ms()) - k->sw.swapped_ms;
 }

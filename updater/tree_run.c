@@ -141,16 +141,12 @@ static int unpack_into(const struct tree_job *job, int fd, struct why *w)
 	const struct tree_limits limits = { .bytes = job->payload->tree_bytes, .entries = job->payload->tree_entries };
 	AUTO_FREE struct input *in = calloc(1, sizeof(*in));
 	const struct tree_input input = { .next = next_bytes, .arg = in };
-	const struct source_range stored = { .at = job->bundle->header.payload_offset,
-					     .bytes = job->bundle->header.payload_bytes };
 	struct tree_limits sum;
 	int r;
 
 	if (!in)
 		return fail(w, -ENOMEM, "out of memory");
 	in->job = job;
-	/* All that is stored belongs to this payload, and is read in its order. */
-	source_expect(job->bundle->src, &stored, 1);
 	r = bundle_stream_open(job->bundle, job->payload, &in->stream, w);
 	r = r ? r : tree_unpack(fd, &input, &limits, &sum, w);
 	bundle_stream_close(in->stream);

@@ -92,9 +92,9 @@ CONF
 badweb_start() {
 	python3 "$root/tests/cli/badweb.py" "$dir/www" "$dir/bad.log" >"$dir/.bad_port" &
 	web_pids="$web_pids $!"
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		bad_port=$(cat "$dir/.bad_port")
-		[ -z "$bad_port" ] || break
+	tries=300 # tenths of a second, for a busy machine
+	while bad_port=$(cat "$dir/.bad_port") && [ -z "$bad_port" ] && [ $tries -gt 0 ]; do
+		tries=$((tries - 1))
 		sleep 0.1
 	done
 }

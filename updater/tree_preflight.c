@@ -153,7 +153,7 @@ static int check_units(struct flight *k, struct finding *f, struct why *w)
 {
 	const struct sysconf_tree *conf = &k->parts->conf->tree;
 	struct tree_unit units[SYSCONF_UNITS];
-	int r = tree_units_look(conf, units, w);
+	int r = tree_units_look(conf, TREE_UNITS_LOOK_MS, units, w);
 
 	if (r)
 		return r;

@@ -211,9 +211,9 @@ static void do_step(void *with, enum tree_action action)
 
 /* --- watching --- */
 
-static int watch_look(void *with, struct tree_unit *ret, struct why *w)
+static int watch_look(void *with, unsigned int limit_ms, struct tree_unit *ret, struct why *w)
 {
-	return tree_units_look(((struct run *)with)->job->conf, ret, w);
+	return tree_units_look(((struct run *)with)->job->conf, limit_ms, ret, w);
 }
 
 static void watch_probe(void *with, unsigned int timeout_ms, bool (*stop)(void *arg), void *arg,

@@ -5,10 +5,10 @@
 
 #include "base/proc.h"
 
-#define LOOK_MS      10000u  /* for systemctl to tell */
 #define STEP_MS      30000u  /* for it to take an order */
 #define STOP_MS      300000u /* units have a TimeoutStopSec= of their own: 90 s by default */
 #define STOP_SOON_MS 5000u
+#define LAST_LOOK_MS 2000u /* at least, for a look that is begun */
 #define POLL_MS      100u
 #define WORDS        12u
 
@@ -112,27 +112,28 @@ static int must(const struct sysconf_tree *conf, const char *const *before, unsi
 	return proc_must(argv, ms, w);
 }
 
-static int show(const struct sysconf_tree *conf, const char *properties, struct proc_result *ret, struct why *w)
+static int show(const struct sysconf_tree *conf, const char *properties, unsigned int limit_ms, struct proc_result *ret,
+		struct why *w)
 {
 	const char *argv[WORDS + SYSCONF_UNITS];
 	int r;
 
 	words_of(conf, BEFORE("show", properties), argv);
-	r = proc_run(argv, LOOK_MS, ret, w);
+	r = proc_run(argv, limit_ms, ret, w);
 	if (!r && ret->exit_code)
 		r = fail(w, ret->timed_out ? -ETIMEDOUT : -EIO, "systemctl show: %s",
 			 ret->timed_out ? "does not answer" : ret->output);
 	return r;
 }
 
-int tree_units_look(const struct sysconf_tree *conf, struct tree_unit *ret, struct why *w)
+int tree_units_look(const struct sysconf_tree *conf, unsigned int limit_ms, struct tree_unit *ret, struct why *w)
 {
 	struct proc_result res;
 	int r;
 
 	if (conf->n_units == 0)
 		return 0;
-	r = show(conf, "--property=LoadState,ActiveState,SubState,Result,NRestarts,Job", &res, w);
+	r = show(conf, "--property=LoadState,ActiveState,SubState,Result,NRestarts,Job", limit_ms, &res, w);
 	return r ? r : tree_units_parse(res.output, conf->n_units, ret, w);
 }
 
@@ -141,11 +142,11 @@ int tree_units_stop(const struct sysconf_tree *conf, struct why *w)
 	return conf->n_units ? must(conf, BEFORE("stop"), STOP_MS, w) : 0;
 }
 
-static bool all_down(const struct sysconf_tree *conf)
+static bool all_down(const struct sysconf_tree *conf, unsigned int limit_ms)
 {
 	struct tree_unit units[SYSCONF_UNITS];
 
-	if (tree_units_look(conf, units, NULL))
+	if (tree_units_look(conf, limit_ms, units, NULL))
 		return false;
 	for (size_t i = 0; i < conf->n_units; i++)
 		if (!units[i].down)
@@ -156,10 +157,12 @@ static bool all_down(const struct sysconf_tree *conf)
 static bool wait_down(const struct sysconf_tree *conf, unsigned int ms)
 {
 	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000l };
-	uint64_t end = now_ms() + ms;
+	uint64_t now = now_ms(), end = now + ms;
 
-	for (;;) {
-		if (all_down(conf))
+	for (;; now = now_ms()) {
+		uint64_t left = now < end ? end - now : 0;
+
+		if (all_down(conf, left > LAST_LOOK_MS ? (unsigned int)left : LAST_LOOK_MS))
 			return true;
 		if (now_ms() >= end)
 			return false;
@@ -193,7 +196,7 @@ static bool has_failed(const char *shown)
 static void make_way(const struct sysconf_tree *conf)
 {
 	struct proc_result res;
-	int r = show(conf, "--property=NeedDaemonReload,ActiveState,NRestarts", &res, NULL);
+	int r = show(conf, "--property=NeedDaemonReload,ActiveState,NRestarts", TREE_UNITS_LOOK_MS, &res, NULL);
 
 	if (r || has_failed(res.output))
 		IGNORE(must(conf, BEFORE("reset-failed"), STEP_MS, NULL));

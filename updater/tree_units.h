@@ -7,6 +7,8 @@
 
 #include "partitions/sysconf.h"
 
+#define TREE_UNITS_LOOK_MS 30000u /* longer than the 25 s after which systemctl gives up by itself */
+
 enum tree_unit_is {
 	TREE_UNIT_STARTING,
 	TREE_UNIT_ACTIVE,
@@ -25,8 +27,13 @@ struct tree_unit {
  */
 MUST_USE int tree_units_parse(const char *text, size_t n, struct tree_unit *ret, struct why *w);
 
-/** What they are now. @ret  conf->n_units of them */
-MUST_USE int tree_units_look(const struct sysconf_tree *conf, struct tree_unit *ret, struct why *w);
+/**
+ * What they are now. -ETIMEDOUT when systemctl does not tell in time: on an overloaded machine it may take many seconds, and
+ * whoever can wait asks again.
+ * @ret  conf->n_units of them
+ */
+MUST_USE int tree_units_look(const struct sysconf_tree *conf, unsigned int limit_ms, struct tree_unit *ret,
+			     struct why *w);
 /** Stop them in their own time; returns when they are down. */
 MUST_USE int tree_units_stop(const struct sysconf_tree *conf, struct why *w);
 /** Stop them within some 12 seconds: after 5 of them what is left is killed. */

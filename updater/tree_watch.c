@@ -5,6 +5,7 @@
 
 #define PAUSE_MS        200u
 #define REQUEST_MAX_MS  10000u
+#define LAST_LOOK_MS    2000u /* at least, for a look that is begun before the deadline */
 #define UNIT_NAME_SHOWN 70
 #define WAY_BACK_FREE   6000u /* three times the start may take this long before it shortens the deadline */
 
@@ -60,6 +61,32 @@ static void see_units(struct watch *k, const struct tree_unit *units)
 	k->active = active;
 }
 
+static uint64_t left_ms(const struct watch *k)
+{
+	uint64_t now = k->ops->now_ms(k->with);
+
+	return now < k->deadline_ms ? k->deadline_ms - now : 1;
+}
+
+static unsigned int at_most(uint64_t ms, unsigned int most)
+{
+	return ms < most ? (unsigned int)ms : most;
+}
+
+static int look_at_units(struct watch *k, struct tree_unit *ret, struct why *w)
+{
+	unsigned int limit = at_most(left_ms(k), TREE_UNITS_LOOK_MS);
+
+	return k->ops->look(k->with, limit > LAST_LOOK_MS ? limit : LAST_LOOK_MS, ret, w);
+}
+
+/* What they are is not known: an answer does not count before they were seen again. */
+static void see_nothing(struct watch *k, const struct why *w)
+{
+	k->active = false;
+	note(k, "units", w->text);
+}
+
 /* One look. Returns whether that was all. */
 static bool look(void *arg)
 {
@@ -69,19 +96,18 @@ static bool look(void *arg)
 
 	if (k->ops->cancelled(k->with))
 		conclude(k, TREE_BAD, TREE_REASON_INTERRUPTED, "interrupted");
-	else if (k->ops->look(k->with, units, &w) == 0)
+	else if (look_at_units(k, units, &w) == 0)
 		see_units(k, units);
 	else
-		note(k, "units", w.text);
+		see_nothing(k, &w);
 	return k->ended;
 }
 
 static void ask(struct watch *k)
 {
-	uint64_t now = k->ops->now_ms(k->with), left = now < k->deadline_ms ? k->deadline_ms - now : 1;
 	struct probe_answer answer = { 0 };
 
-	k->ops->probe(k->with, left < REQUEST_MAX_MS ? (unsigned int)left : REQUEST_MAX_MS, look, k, &answer);
+	k->ops->probe(k->with, at_most(left_ms(k), REQUEST_MAX_MS), look, k, &answer);
 	if (k->ended)
 		return;
 	note(k, k->conf->url, answer.said);

@@ -12,7 +12,7 @@
 #define TREE_WATCH_STEADY_MS 5000u /* without a URL: how long units must stay active */
 
 struct tree_watch_ops {
-	int (*look)(void *with, struct tree_unit *ret, struct why *w);
+	int (*look)(void *with, unsigned int limit_ms, struct tree_unit *ret, struct why *w);
 	/* Ask the URL; give up when `stop` says so. */
 	void (*probe)(void *with, unsigned int timeout_ms, bool (*stop)(void *arg), void *arg,
 		      struct probe_answer *ret);
@@ -30,7 +30,8 @@ struct tree_watched {
 
 /**
  * Watch until it serves, a unit ended, somebody cancelled, or `deadline_ms` of ops->now_ms has come.
- * A unit that ended counts at once; units that cannot be looked at count at the deadline.
+ * A unit that ended counts at once. Units that cannot be looked at are looked at again, until the deadline; no answer counts
+ * meanwhile.
  */
 void tree_watch(const struct sysconf_tree *conf, const struct tree_watch_ops *ops, void *with, uint64_t deadline_ms,
 		struct tree_watched *ret);

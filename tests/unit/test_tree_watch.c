@@ -5,6 +5,8 @@
 #include "updater/tree_watch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "tests/support.h"
 
@@ -69,25 +71,36 @@ static void several_units_are_told_in_order(void **state)
 	assert_int_equal(tree_units_parse("Failed to connect to bus\n", 1, u, NULL), -EBADMSG);
 }
 
+#define NEVER UINT64_MAX
+
 /* A service as time goes by, in milliseconds. */
 struct service {
 	uint64_t now;
 	uint64_t active_at, answers_at;
-	uint64_t ended_at, cancelled_at; /* 0: never */
-	uint64_t request_ms;             /* that an answer takes */
+	uint64_t ended_at, cancelled_at;  /* 0: never */
+	uint64_t request_ms;              /* that an answer takes */
+	uint64_t look_ms;                 /* that systemctl takes */
+	uint64_t stuck_from, stuck_until; /* it does not answer */
 	unsigned int looks, probes;
 	bool broken; /* systemctl is */
 };
 
-#define NEVER UINT64_MAX
+static uint64_t look_takes(const struct service *s)
+{
+	return s->now >= s->stuck_from && s->now < s->stuck_until ? s->stuck_until - s->now : s->look_ms;
+}
 
-static int look(void *with, struct tree_unit *ret, struct why *w)
+static int look(void *with, unsigned int limit_ms, struct tree_unit *ret, struct why *w)
 {
 	struct service *s = with;
+	uint64_t takes = look_takes(s);
 
 	s->looks++;
 	if (s->broken)
-		return fail(w, -EIO, "systemctl show: does not answer");
+		return fail(w, -EIO, "systemctl show: exit code 1");
+	s->now += takes < limit_ms ? takes : limit_ms;
+	if (takes > limit_ms)
+		return fail(w, -ETIMEDOUT, "systemctl show: does not answer");
 	*ret = (struct tree_unit){ .is = s->ended_at && s->now >= s->ended_at ? TREE_UNIT_ENDED
 					 : s->now >= s->active_at             ? TREE_UNIT_ACTIVE
 									      : TREE_UNIT_STARTING };
@@ -197,7 +210,66 @@ static void without_an_answer_the_deadline_is_the_verdict(void **state)
 	s = SERVICE(.broken = true);
 	r = watch(&s, true);
 	assert_int_equal(r.reason, TREE_REASON_HEALTH);
+	assert_string_equal(r.text, "units: systemctl show: exit code 1");
+}
+
+/* An overloaded machine is no sick product. */
+static void a_slow_systemctl_is_asked_again_until_the_deadline(void **state)
+{
+	struct service s = SERVICE(.look_ms = 12000, .request_ms = 10);
+	struct tree_watched r = watch(&s, true);
+
+	(void)state;
+	assert_int_equal(r.verdict, TREE_GOOD);
+	s = SERVICE(.stuck_until = 29000, .request_ms = 10);
+	r = watch(&s, true);
+	assert_int_equal(r.verdict, TREE_GOOD);
+	assert_in_range(s.now, 29000, 31000);
+	s = SERVICE(.stuck_until = NEVER, .request_ms = 10);
+	r = watch(&s, true);
+	assert_int_equal(r.reason, TREE_REASON_HEALTH);
 	assert_string_equal(r.text, "units: systemctl show: does not answer");
+	assert_in_range(s.now, 45000, 47000);
+	/* I10: nor does a look that hangs at the end put the deadline off. */
+	s = SERVICE(.stuck_from = 44000, .stuck_until = NEVER, .answers_at = NEVER, .request_ms = 10);
+	r = watch(&s, true);
+	assert_int_equal(r.reason, TREE_REASON_HEALTH);
+	assert_in_range(s.now, 45000, 47000);
+}
+
+static void an_answer_without_a_look_at_the_units_does_not_count(void **state)
+{
+	struct service s = SERVICE(.stuck_from = 100, .stuck_until = 20000, .ended_at = 15000, .request_ms = 150);
+	struct tree_watched r = watch(&s, true);
+
+	(void)state;
+	assert_int_equal(r.verdict, TREE_BAD);
+	assert_int_equal(r.reason, TREE_REASON_UNIT);
+	s = SERVICE(.stuck_from = 2000, .stuck_until = 20000, .ended_at = 15000);
+	r = watch(&s, false);
+	assert_int_equal(r.verdict, TREE_BAD);
+}
+
+/* Against a systemctl that takes its time. */
+static void a_look_waits_as_long_as_it_is_told_to(void **state)
+{
+	static const struct sysconf_tree conf = { .n_units = 1, .units = { "core.service" } };
+	char path[4096], first[8200];
+	struct tree_unit u;
+	struct why w = { 0 };
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s", getenv("PATH"));
+	(void)snprintf(first, sizeof(first), "%s:%s", scratch(), path);
+	scratch_put("systemctl",
+		    "#!/bin/sh\nsleep 0.3\nprintf 'LoadState=loaded\\nActiveState=active\\nNRestarts=0\\n'\n");
+	assert_int_equal(chmod(scratch_path("systemctl"), 0755), 0);
+	assert_int_equal(setenv("PATH", first, 1), 0);
+	assert_int_equal(tree_units_look(&conf, 50, &u, &w), -ETIMEDOUT);
+	w = (struct why){ 0 };
+	assert_ok(tree_units_look(&conf, TREE_UNITS_LOOK_MS, &u, &w), w);
+	assert_int_equal(u.is, TREE_UNIT_ACTIVE);
+	assert_int_equal(setenv("PATH", path, 1), 0);
 }
 
 static void without_a_url_units_have_to_stay_active(void **state)
@@ -247,6 +319,9 @@ int main(void)
 		cmocka_unit_test(the_first_answer_is_the_verdict),
 		cmocka_unit_test(a_unit_that_ends_counts_at_once),
 		cmocka_unit_test(without_an_answer_the_deadline_is_the_verdict),
+		cmocka_unit_test(a_slow_systemctl_is_asked_again_until_the_deadline),
+		cmocka_unit_test(an_answer_without_a_look_at_the_units_does_not_count),
+		cmocka_unit_test(a_look_waits_as_long_as_it_is_told_to),
 		cmocka_unit_test(without_a_url_units_have_to_stay_active),
 		cmocka_unit_test(the_operator_ends_it),
 		cmocka_unit_test(a_slow_machine_has_a_shorter_deadline),

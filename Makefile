@@ -20,6 +20,7 @@ ROOT_TESTS :=
 FUZZERS :=
 BENCHES :=
 MAN :=
+.DEFAULT_GOAL := all
 include $(DIRS:%=%/module.mk)
 
 PKGS := blkid mount fdisk efivar libsodium libzstd inih libarchive libcurl jansson libpq libcrypto

@@ -1,0 +1,21 @@
+/*
+ * cmd - the verbs of `tandem-intel`, one function each. They parse their options, print, and return an exit code.
+ */
+#ifndef BOOTSTAGE_INTEL_CMD_H
+#define BOOTSTAGE_INTEL_CMD_H
+
+#define PROGRAM "tandem-intel"
+
+/* Options of every verb that works with the store; `s` is a struct store_opts (store.h). */
+#define STORE_OPTS(s)                                                                                                  \
+	{ .name = "connect",                                                                                           \
+	  .arg = "CONNINFO",                                                                                           \
+	  .help = "this database instead of the configured one",                                                       \
+	  .value = &(s).connect },                                                                                     \
+	{                                                                                                              \
+		.name = "config", .arg = "FILE", .help = "instead of " INTELCONF_FILE, .value = &(s).config            \
+	}
+
+int cmd_ensure(int argc, char **argv);
+
+#endif

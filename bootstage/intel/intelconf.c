@@ -1,0 +1,92 @@
+#include "bootstage/intel/intelconf.h"
+
+#include <fcntl.h>
+
+#include "base/ini.h"
+#include "base/io.h"
+#include "base/parse.h"
+
+#define TIMEOUT_MAX_S 86400u
+#define KEEP_MAX      36500u
+
+static int set_path(char out[INTELCONF_PATH], const char *value, struct why *w)
+{
+	if (value[0] != '/')
+		return misuse(w, -EBADMSG, "'%s' is no absolute path", value);
+	return ini_text(out, INTELCONF_PATH, value, w);
+}
+
+static int set_number(unsigned int *ret, const char *value, unsigned int min, unsigned int max, struct why *w)
+{
+	uint64_t n = 0;
+	int r = parse_u64(value, max, &n, w);
+
+	if (!r && n < min)
+		r = misuse(w, -EBADMSG, "%s is less than %u", value, min);
+	if (r)
+		return r;
+	*ret = (unsigned int)n;
+	return 0;
+}
+
+#define SETTER(name, call)                                                                                             \
+	static int name(void *into, const char *sub, const char *value, struct why *w)                                 \
+	{                                                                                                              \
+		struct intelconf *c = into;                                                                            \
+                                                                                                                       \
+		(void)sub;                                                                                             \
+		return call;                                                                                           \
+	}
+SETTER(set_connect, ini_text(c->connect, sizeof(c->connect), value, w))
+SETTER(set_folder, set_path(c->folder, value, w))
+SETTER(set_socket, set_path(c->socket, value, w))
+SETTER(set_user, ini_text(c->user, sizeof(c->user), value, w))
+SETTER(set_programs, set_path(c->programs, value, w))
+SETTER(set_connect_timeout, set_number(&c->connect_timeout_s, value, 1, TIMEOUT_MAX_S, w))
+SETTER(set_statement_timeout, set_number(&c->statement_timeout_s, value, 1, TIMEOUT_MAX_S, w))
+SETTER(set_ahead, set_number(&c->ahead_days, value, 2, AHEAD_DAYS_MAX, w))
+SETTER(set_keep, set_number(&c->keep_days, value, 0, KEEP_MAX, w))
+
+static const struct ini_key keys[] = {
+	{ "database", "connect", set_connect, false },
+	{ "database", "folder", set_folder, false },
+	{ "database", "socket", set_socket, false },
+	{ "database", "user", set_user, false },
+	{ "database", "programs", set_programs, false },
+	{ "database", "connect-timeout", set_connect_timeout, false },
+	{ "database", "statement-timeout", set_statement_timeout, false },
+	{ "telemetry", "ahead", set_ahead, false },
+	{ "telemetry", "keep", set_keep, false },
+};
+
+void intelconf_defaults(struct intelconf *ret)
+{
+	*ret = (struct intelconf){
+		.user = "postgres",
+		.connect_timeout_s = 5,
+		.statement_timeout_s = 30,
+		.ahead_days = 7,
+		.keep_days = 30,
+	};
+}
+
+int intelconf_parse(struct bytes text, const char *name, struct intelconf *ret, struct why *w)
+{
+	struct intelconf c;
+	int r;
+
+	intelconf_defaults(&c);
+	r = ini_read(text, name, keys, ARRAY_SIZE(keys), &c, w);
+	if (!r)
+		*ret = c;
+	return r;
+}
+
+int intelconf_read(const char *path, struct intelconf *ret, struct why *w)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n = 0;
+	int r = file_read(AT_FDCWD, path, INI_TEXT_MAX, &text, &n, w);
+
+	return r ? r : intelconf_parse(bytes_of(text, n), path, ret, w);
+}

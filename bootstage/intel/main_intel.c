@@ -1,0 +1,23 @@
+/*
+ * tandem-intel - the threat graph: keeps its database, loads feeds and telemetry into it, and answers what is related.
+ */
+#include "base/args.h"
+#include "base/auto.h"
+#include "bootstage/intel/cmd.h"
+
+static const struct verb verbs[] = {
+	{ "ensure", "[--committed] [--json]", "make the database ready: schema, and days for telemetry", cmd_ensure },
+};
+
+int main(int argc, char **argv)
+{
+	const struct program p = {
+		.name = PROGRAM,
+		.summary =
+			"The threat graph: keeps its database, loads feeds and telemetry, and answers what is related.",
+		.verbs = verbs,
+		.n_verbs = ARRAY_SIZE(verbs),
+	};
+
+	return program_run(&p, argc, argv);
+}

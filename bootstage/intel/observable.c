@@ -191,7 +191,8 @@ static int clean_domain(struct bytes in, uint8_t *buf, struct bytes *ret)
 {
 	if (in.n > 0 && in.p[in.n - 1] == '.')
 		in.n--;
-	if (in.n == 0 || in.n > DOMAIN_MAX || has_any(in, " \t/@:\\\"'<>()[]{},;|?#&="))
+	if (in.n == 0 || in.n > DOMAIN_MAX || in.p[0] == '.' || in.p[in.n - 1] == '.' || memmem(in.p, in.n, "..", 2) ||
+	    has_any(in, " \t/@:\\\"'<>()[]{},;|?#&="))
 		return -EBADMSG;
 	return keep_lower(in, buf, ret);
 }

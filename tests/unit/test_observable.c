@@ -96,6 +96,9 @@ static void names_have_one_form(void **state)
 	comes_out(NODE_X509_CERTIFICATE, "4C:0b", "4c:0b");
 	is_none(NODE_DOMAIN_NAME, "http://example.com");
 	is_none(NODE_DOMAIN_NAME, ".");
+	is_none(NODE_DOMAIN_NAME, "a.example..");
+	is_none(NODE_DOMAIN_NAME, "a..example");
+	is_none(NODE_DOMAIN_NAME, ".example");
 	is_none(NODE_DOMAIN_NAME, "");
 	is_none(NODE_EMAIL_ADDR, "jdoe");
 	is_none(NODE_EMAIL_ADDR, "@example.com");

@@ -17,5 +17,7 @@
 	}
 
 int cmd_ensure(int argc, char **argv);
+int cmd_related(int argc, char **argv);
+int cmd_search(int argc, char **argv);
 
 #endif

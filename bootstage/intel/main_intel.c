@@ -7,6 +7,9 @@
 
 static const struct verb verbs[] = {
 	{ "ensure", "[--committed] [--json]", "make the database ready: schema, and days for telemetry", cmd_ensure },
+	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
+	  cmd_related },
+	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },
 };
 
 int main(int argc, char **argv)

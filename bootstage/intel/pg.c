@@ -295,7 +295,7 @@ int pg_prepare(struct pg *p, const char *name, const char *sql, struct why *w)
 	return PQsendPrepare(p->conn, name, sql, 0, NULL) ? gather(p, NULL, w) : fail_conn(p, w);
 }
 
-int pg_query_prepared(struct pg *p, const char *name, const struct pg_params *params, PGresult **ret, struct why *w)
+int pg_query_begin(struct pg *p, const char *name, const struct pg_params *params, struct why *w)
 {
 	const struct pg_params *a = params ? params : &no_params;
 
@@ -303,7 +303,19 @@ int pg_query_prepared(struct pg *p, const char *name, const struct pg_params *pa
 		return fail(w, -ENOMEM, "out of memory for parameters");
 	if (!PQsendQueryPrepared(p->conn, name, a->n, a->values, a->lengths, a->formats, 1))
 		return fail_conn(p, w);
+	return flush_out(p, deadline_of(p), w);
+}
+
+int pg_query_end(struct pg *p, PGresult **ret, struct why *w)
+{
 	return gather(p, ret, w);
+}
+
+int pg_query_prepared(struct pg *p, const char *name, const struct pg_params *params, PGresult **ret, struct why *w)
+{
+	int r = pg_query_begin(p, name, params, w);
+
+	return r ? r : pg_query_end(p, ret, w);
 }
 
 uint64_t pg_rows_done(const PGresult *r)

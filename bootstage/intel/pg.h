@@ -63,6 +63,12 @@ MUST_USE int pg_query(struct pg *p, const char *sql, const struct pg_params *par
 MUST_USE int pg_prepare(struct pg *p, const char *name, const char *sql, struct why *w);
 MUST_USE int pg_query_prepared(struct pg *p, const char *name, const struct pg_params *params, PGresult **ret,
 			       struct why *w);
+/**
+ * The two halves of pg_query_prepared(): several servers work at once. What was begun has to be ended before anything else
+ * is asked of p.
+ */
+MUST_USE int pg_query_begin(struct pg *p, const char *name, const struct pg_params *params, struct why *w);
+MUST_USE int pg_query_end(struct pg *p, PGresult **ret, struct why *w);
 /** Rows that the statement wrote or returned. */
 uint64_t pg_rows_done(const PGresult *r);
 

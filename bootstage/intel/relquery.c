@@ -130,6 +130,14 @@ void relquery_params(const struct relquery *q, bool telemetry, int64_t start, st
 		put_kinds(ret, q->nodes);
 }
 
+void relquery_nodes_param(const struct relquery *q, struct pg_params *ret)
+{
+	if (q->nodes)
+		put_kinds(ret, q->nodes);
+	else
+		pg_param_null(ret);
+}
+
 void relquery_level_params(const struct relquery *q, enum level_part part, const int64_t *nodes, size_t n, int64_t most,
 			   struct pg_params *ret)
 {

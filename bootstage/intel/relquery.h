@@ -72,6 +72,9 @@ void relquery_sql(const struct relquery *q, bool telemetry, struct relsql *ret);
 /** Its parameters, in the same order; to be freed by pg_params_free(). */
 void relquery_params(const struct relquery *q, bool telemetry, int64_t start, struct pg_params *ret);
 
+/** The kinds of nodes that are answers, as an array; NULL: all. */
+void relquery_nodes_param(const struct relquery *q, struct pg_params *ret);
+
 /* What one level of a walk asks of a server: part of the graph that it has. */
 enum level_part {
 	LEVEL_INTEL = 1,

@@ -1,0 +1,207 @@
+/*
+ * tandem-intel related
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/args.h"
+#include "base/parse.h"
+#include "bootstage/intel/answerprint.h"
+#include "bootstage/intel/cmd.h"
+#include "bootstage/intel/lookup.h"
+#include "bootstage/intel/store.h"
+#include "bootstage/intel/timeword.h"
+
+struct wanted {
+	struct relquery query;
+	const char *depth, *direction, *from, *to, *limit;
+	struct args_list kinds;
+	bool intel;
+};
+
+static int read_number(const char *name, const char *text, unsigned int max, unsigned int *into, struct why *w)
+{
+	struct why cause = { 0 };
+	uint64_t n = 0;
+
+	if (!text)
+		return 0;
+	if (parse_u64(text, max, &n, &cause) || n == 0)
+		return misuse(w, -EINVAL, "--%s '%.20s': 1 to %u", name, text, max);
+	*into = (unsigned int)n;
+	return 0;
+}
+
+/* The window ends now and is three days long, as far as nothing else is said. */
+static int read_window(struct wanted *o, int64_t now_us, struct why *w)
+{
+	int64_t days = o->query.to_us - o->query.from_us;
+	int r = o->to ? timeword_parse(o->to, now_us, &o->query.to_us, w) : 0;
+
+	if (r)
+		return r;
+	o->query.from_us = o->query.to_us - days;
+	r = o->from ? timeword_parse(o->from, now_us, &o->query.from_us, w) : 0;
+	if (r || !o->intel)
+		return r;
+	if (o->from || o->to)
+		return misuse(w, -EINVAL, "--intel leaves telemetry out: no --from and --to");
+	o->query.from_us = TIME_NONE;
+	o->query.to_us = TIME_NONE;
+	return 0;
+}
+
+static int read_wanted(struct wanted *o, struct why *w)
+{
+	int64_t now_us = timeword_now();
+	struct relquery q = relquery_default(now_us);
+	int r;
+
+	q.hubs = o->query.hubs;
+	o->query = q;
+	r = read_number("depth", o->depth, RELQUERY_DEPTH_MAX, &o->query.depth, w);
+	r = r ? r : read_number("limit", o->limit, RELQUERY_LIMIT_MAX, &o->query.limit, w);
+	r = r || !o->direction ? r : relquery_direction(&o->query, o->direction, w);
+	r = r ? r : read_window(o, now_us, w);
+	for (size_t i = 0; !r && i < o->kinds.n; i++)
+		r = relquery_kind(&o->query, o->kinds.at[i], w);
+	return r ? r : relquery_check(&o->query, w);
+}
+
+static void json_time(struct json *j, const char *key, int64_t us)
+{
+	char text[21] = "";
+
+	if (us != TIME_NONE)
+		timeword_print(us, text);
+	json_text(j, key, text);
+}
+
+static int print_json(const struct relquery *q, const struct answer *start, const struct answers *a, struct why *w)
+{
+	struct json j = { .to = stdout };
+
+	json_object(&j, NULL);
+	answer_json(&j, "start", start);
+	json_u64(&j, "depth", q->depth);
+	json_string(&j, "direction", direction_name(q->direction));
+	json_time(&j, "from", q->from_us);
+	json_time(&j, "to", q->to_us);
+	json_u64(&j, "count", a->n);
+	json_bool(&j, "cut", a->cut);
+	json_array(&j, "related");
+	for (size_t i = 0; i < a->n; i++)
+		answer_json(&j, NULL, &a->at[i]);
+	json_end(&j);
+	json_end(&j);
+	return json_finish(&j, w);
+}
+
+static int print_text(const struct relquery *q, const struct answers *a, struct why *w)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		(void)printf("%u  ", a->at[i].depth);
+		answer_print(stdout, &a->at[i]);
+	}
+	if (a->cut)
+		(void)fprintf(stderr,
+			      PROGRAM ": cut after %" PRIu32
+				      ": there are more; --limit, --kind, or a smaller --depth\n",
+			      q->limit);
+	if (a->n == 0 && !q->hubs)
+		(void)fprintf(stderr, PROGRAM ": nothing within %u steps; authors, markings and tags: --hubs\n",
+			      q->depth);
+	return fflush(stdout) ? fail_errno(w, "output") : 0;
+}
+
+static void print_near(const struct answers *near)
+{
+	if (near->n > 0)
+		(void)fprintf(stderr, "near to it:\n");
+	for (size_t i = 0; i < near->n; i++) {
+		(void)fputs("  ", stderr);
+		answer_print(stderr, &near->at[i]);
+	}
+}
+
+/* What one question comes to. */
+struct outcome {
+	struct answers start, near, related;
+};
+
+static int ask(const struct store_opts *s, const char *text, const struct wanted *o, struct outcome *ret, struct why *w)
+{
+	AUTO_PG p = { 0 };
+	struct related_server one = { .pg = &p };
+	struct intelconf c;
+	int r = store_config(s, &c, w);
+
+	r = r ? r : store_open(s, &c, &p, w);
+	r = r ? r : lookup_node(&p, text, &ret->start, &ret->near, w);
+	r = r ? r : related_find(&one, &o->query, ret->start.at[0].id, &ret->related, w);
+	if (r == -ETIMEDOUT)
+		(void)why_next(
+			w, r, "a smaller --depth, --kind, --direction or time window; statement_timeout in intel.conf");
+	return r;
+}
+
+static int answer(const struct store_opts *s, const char *text, const struct wanted *o, bool json)
+{
+	struct outcome out = { 0 };
+	struct why w = { 0 };
+	int r = ask(s, text, o, &out, &w), code;
+
+	if (r == 0)
+		r = json ? print_json(&o->query, &out.start.at[0], &out.related, &w)
+			 : print_text(&o->query, &out.related, &w);
+	code = r ? why_report(&w, PROGRAM) : EXIT_DONE;
+	if (r)
+		print_near(&out.near);
+	answers_free(&out.start);
+	answers_free(&out.near);
+	answers_free(&out.related);
+	return code;
+}
+
+int cmd_related(int argc, char **argv)
+{
+	struct store_opts store = { 0 };
+	struct wanted o = { 0 };
+	struct why w = { 0 };
+	bool json = false;
+	const struct opt opts[] = {
+		STORE_OPTS(store),
+		{ .name = "depth", .arg = "N", .help = "steps, 3 if not given", .value = &o.depth },
+		{ .name = "direction",
+		  .arg = "WAY",
+		  .help = "out (source to target), in, or both, which is meant if not given",
+		  .value = &o.direction },
+		{ .name = "kind",
+		  .arg = "KIND",
+		  .help = "walk over edges of this kind only; or, for a kind of nodes, answer those only; may be repeated",
+		  .list = &o.kinds },
+		{ .name = "hubs", .help = "also over created-by, marked and tagged", .flag = &o.query.hubs },
+		{ .name = "from",
+		  .arg = "TIME",
+		  .help = "telemetry since then; 3 days if not given",
+		  .value = &o.from },
+		{ .name = "to", .arg = "TIME", .help = "telemetry before then; now if not given", .value = &o.to },
+		{ .name = "intel", .help = "without telemetry", .flag = &o.intel },
+		{ .name = "limit",
+		  .arg = "N",
+		  .help = "at most so many answers, 10000 if not given",
+		  .value = &o.limit },
+		{ .name = "json", .help = "as JSON", .flag = &json },
+	};
+	struct args args;
+	int r = args_parse(
+		PROGRAM " related NODE [--depth N] [--direction WAY] [--kind KIND] [--from TIME] [--to TIME] [--json]",
+		"Show what is related to a node, which is named by its key or its name.", opts, ARRAY_SIZE(opts), argc,
+		argv, 1, 1, &args);
+
+	if (r >= 0)
+		return r;
+	if (read_wanted(&o, &w))
+		return why_report(&w, PROGRAM);
+	return answer(&store, args.at[0], &o, json);
+}

@@ -1,0 +1,166 @@
+#include "bootstage/intel/lookup.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+
+#define NEAR_MAX 5u
+
+/* Kinds that have names: the words of the indexes' condition (sql/0003-search.sql), or they are not used. */
+#define NAMED "n.kind NOT IN (22, 23, 24, 25, 26, 27, 29, 30, 31, 32, 33, 34, 36, 38, 39, 40, 43, 44)"
+_Static_assert(NODE_ARTIFACT == 22 && NODE_EMAIL_MESSAGE == 27 && NODE_FILE == 28 && NODE_IPV4_ADDR == 29 &&
+		       NODE_PROCESS == 34 && NODE_SOFTWARE == 35 && NODE_URL == 36 && NODE_WINDOWS_REGISTRY_KEY == 38 &&
+		       NODE_HASH == 40 && NODE_MISP_ATTRIBUTE == 43 && NODE_MISP_OBJECT == 44,
+	       "sql/0003-search.sql has numbers");
+
+#define COLUMNS "n.node_id, n.key, n.kind, n.name"
+
+/* --- pure --- */
+
+void lookup_like(const char *text, char ret[LOOKUP_PATTERN_MAX])
+{
+	size_t n = 0;
+
+	for (; *text && n + 4 < LOOKUP_PATTERN_MAX; text++) {
+		if (strchr("%_\\", *text))
+			ret[n++] = '\\';
+		ret[n++] = *text;
+	}
+	ret[n++] = '%';
+	ret[n] = '\0';
+}
+
+/* One word in quotes; a quote and a backslash are written twice. */
+static size_t put_word(const char *word, size_t length, char *out)
+{
+	size_t n = 0;
+
+	out[n++] = '\'';
+	for (size_t i = 0; i < length; i++) {
+		if (word[i] == '\'' || word[i] == '\\')
+			out[n++] = word[i];
+		out[n++] = word[i];
+	}
+	memcpy(out + n, "':*", 3);
+	return n + 3;
+}
+
+/* Whether there is something in it that PostgreSQL takes for a word. */
+static bool has_letters(const char *word, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (isalnum((unsigned char)word[i]) || (unsigned char)word[i] >= 0x80)
+			return true;
+	return false;
+}
+
+void lookup_words(const char *text, char ret[LOOKUP_PATTERN_MAX])
+{
+	size_t n = 0;
+
+	for (;;) {
+		size_t length = strcspn(text += strspn(text, " \t"), " \t");
+
+		if (length == 0 || n + 2 * length + 10 > LOOKUP_PATTERN_MAX)
+			break;
+		if (has_letters(text, length)) {
+			if (n > 0)
+				n += (size_t)snprintf(ret + n, 4, " & ");
+			n += put_word(text, length, ret + n);
+		}
+		text += length;
+	}
+	ret[n] = '\0';
+}
+
+static int check_text(const char *text, struct why *w)
+{
+	struct bytes b = bytes_str(text);
+
+	if (b.n == 0)
+		return misuse(w, -EINVAL, "an empty name is nobody's");
+	if (b.n > LOOKUP_TEXT_MAX)
+		return misuse(w, -EINVAL, "a name of more than %u bytes", LOOKUP_TEXT_MAX);
+	return text_printable(b) ? 0 : misuse(w, -EINVAL, "a name that is not UTF-8 without control characters");
+}
+
+/* --- act --- */
+
+/* By key, or by name: what was revoked only where nothing else has it. */
+static const char exact_sql[] = "SELECT " COLUMNS ", 0 FROM nodes n WHERE n.key = $1 UNION "
+				"SELECT " COLUMNS ", CASE WHEN n.revoked THEN 2 ELSE 1 END FROM nodes n "
+				"WHERE lower(n.name) = lower($1) AND " NAMED " ORDER BY 5, 2 LIMIT $2::bigint";
+
+static int exact(struct pg *p, const char *text, struct answers *ret, struct why *w)
+{
+	AUTO_PG_PARAMS a = { 0 };
+	PGresult *rows = NULL;
+	int r;
+
+	pg_param_text(&a, bytes_str(text));
+	pg_param_i64(&a, NEAR_MAX + 1);
+	r = pg_query(p, exact_sql, &a, &rows, w);
+	return r ? r : answers_take(rows, NEAR_MAX, ret, w);
+}
+
+int lookup_node(struct pg *p, const char *text, struct answers *ret, struct answers *ret_near, struct why *w)
+{
+	AUTO_ANSWERS found = { 0 };
+	size_t same = 0;
+	int r = check_text(text, w);
+
+	r = r ? r : exact(p, text, &found, w);
+	if (r)
+		return r;
+	while (same < found.n && found.at[same].depth == found.at[0].depth)
+		same++;
+	if (same == 1) {
+		found.n = 1;
+		*ret = found;
+		found = (struct answers){ 0 };
+		return 0;
+	}
+	if (same == 0) {
+		r = lookup_search(p, text, 0, NEAR_MAX, ret_near, w);
+		return r ? r : fail(w, -ENODATA, "no node has the key or the name '%.200s'", text);
+	}
+	*ret_near = found;
+	found = (struct answers){ 0 };
+	r = fail(w, -ENOTUNIQ, "several nodes have the name '%.200s'", text);
+	return why_next(w, r, "ask by key");
+}
+
+/* Each arm is one index's; a node that several find counts where it is best. */
+static const char search_sql[] =
+	"SELECT node_id, key, kind, name, 0 FROM (SELECT DISTINCT ON (node_id) node_id, key, kind, name, rank FROM ("
+	"(SELECT " COLUMNS
+	", 0 AS rank FROM nodes n WHERE n.key LIKE $1 AND (n.kind = ANY ($4::smallint[]) OR $4 IS NULL) "
+	"ORDER BY n.key LIMIT $5::bigint) UNION ALL "
+	"(SELECT " COLUMNS ", 1 FROM nodes n WHERE lower(n.name) LIKE lower($2) AND " NAMED
+	" AND (n.kind = ANY ($4) OR $4 IS NULL) ORDER BY lower(n.name) USING ~<~ LIMIT $5) UNION ALL "
+	"(SELECT " COLUMNS ", 2 FROM nodes n WHERE to_tsvector('simple', n.name) @@ to_tsquery('simple', $3) AND " NAMED
+	" AND (n.kind = ANY ($4) OR $4 IS NULL) LIMIT $5)) f ORDER BY node_id, rank) b "
+	"ORDER BY rank, octet_length(name), name, key LIMIT $5";
+
+int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limit, struct answers *ret, struct why *w)
+{
+	const struct relquery q = { .nodes = kinds };
+	char like[LOOKUP_PATTERN_MAX], words[LOOKUP_PATTERN_MAX];
+	AUTO_PG_PARAMS a = { 0 };
+	PGresult *rows = NULL;
+	int r = check_text(text, w);
+
+	if (r)
+		return r;
+	lookup_like(text, like);
+	lookup_words(text, words);
+	pg_param_text(&a, bytes_str(like));
+	pg_param_text(&a, bytes_str(like));
+	pg_param_text(&a, bytes_str(words));
+	relquery_nodes_param(&q, &a);
+	pg_param_i64(&a, (int64_t)limit + 1);
+	r = pg_query(p, search_sql, &a, &rows, w);
+	return r ? r : answers_take(rows, limit, ret, w);
+}

@@ -1,0 +1,115 @@
+#include "bootstage/intel/related.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void answers_free(struct answers *a)
+{
+	free(a->at);
+	PQclear(a->held);
+	*a = (struct answers){ 0 };
+}
+
+int answers_take(PGresult *rows, uint32_t limit, struct answers *ret, struct why *w)
+{
+	AUTO_ANSWERS a = { .held = rows };
+	size_t n = (size_t)PQntuples(rows);
+
+	a.cut = n > limit;
+	a.n = a.cut ? limit : n;
+	a.at = calloc(a.n + 1, sizeof(*a.at));
+	if (!a.at)
+		return fail(w, -ENOMEM, "out of memory for %zu answers", a.n);
+	for (size_t i = 0; i < a.n; i++)
+		a.at[i] = (struct answer){
+			.id = pg_get_int(rows, (int)i, 0),
+			.key = pg_get_text(rows, (int)i, 1),
+			.kind = (enum node_kind)pg_get_int(rows, (int)i, 2),
+			.name = pg_get_text(rows, (int)i, 3),
+			.depth = (unsigned int)pg_get_int(rows, (int)i, 4),
+		};
+	*ret = a;
+	a = (struct answers){ 0 };
+	return 0;
+}
+
+/* --- what there is of telemetry --- */
+
+enum telemetry {
+	TELEMETRY_NONE,    /* no rows in the window */
+	TELEMETRY_INDEXED, /* both directions */
+	TELEMETRY_OPEN,    /* a day with rows lacks the index of the second */
+};
+
+/* Days by their names (N3): a window has few, the table may have hundreds. */
+static const char days_sql[] =
+	"SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM pg_index x JOIN pg_attribute a "
+	"ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0] WHERE x.indrelid = c.oid AND x.indisvalid AND a.attname = 'dst')) "
+	"FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass('telemetry_edges') "
+	"AND c.relname BETWEEN 'telemetry_edges_' || to_char($1::timestamptz, 'YYYY_MM_DD') "
+	"AND 'telemetry_edges_' || to_char($2::timestamptz, 'YYYY_MM_DD') AND pg_relation_size(c.oid) > 0";
+
+static int look_at_days(struct pg *p, const struct relquery *q, enum telemetry *ret, struct why *w)
+{
+	AUTO_PG_PARAMS a = { 0 };
+	AUTO_PG_RESULT *rows = NULL;
+	int r;
+
+	*ret = TELEMETRY_NONE;
+	if (!relquery_has_telemetry(q))
+		return 0;
+	pg_param_time(&a, q->from_us);
+	pg_param_time(&a, q->to_us);
+	r = pg_query(p, days_sql, &a, &rows, w);
+	if (!r && pg_get_int(rows, 0, 0) > 0)
+		*ret = pg_get_int(rows, 0, 1) > 0 ? TELEMETRY_OPEN : TELEMETRY_INDEXED;
+	return r;
+}
+
+/* --- one server --- */
+
+int related_prepare(struct related_server *s, const struct relsql *sql, struct why *w)
+{
+	int r;
+
+	for (unsigned int i = 0; i < s->n_prepared; i++)
+		if (strcmp(s->prepared[i], sql->name) == 0)
+			return 0;
+	if (s->n_prepared == RELATED_PREPARED_MAX) {
+		r = pg_run(s->pg, "DEALLOCATE ALL", w);
+		if (r)
+			return r;
+		s->n_prepared = 0;
+	}
+	r = pg_prepare(s->pg, sql->name, sql->text, w);
+	if (!r)
+		(void)snprintf(s->prepared[s->n_prepared++], sizeof(s->prepared[0]), "%s", sql->name);
+	return r;
+}
+
+static int ask(struct related_server *s, const struct relquery *q, bool telemetry, int64_t start, struct answers *ret,
+	       struct why *w)
+{
+	AUTO_PG_PARAMS a = { 0 };
+	PGresult *rows = NULL;
+	struct relsql sql;
+	int r;
+
+	relquery_sql(q, telemetry, &sql);
+	relquery_params(q, telemetry, start, &a);
+	r = related_prepare(s, &sql, w);
+	r = r ? r : pg_query_prepared(s->pg, sql.name, &a, &rows, w);
+	return r ? r : answers_take(rows, q->limit, ret, w);
+}
+
+int related_find(struct related_server *s, const struct relquery *q, int64_t start, struct answers *ret, struct why *w)
+{
+	enum telemetry t;
+	int r = look_at_days(s->pg, q, &t, w);
+
+	if (r)
+		return r;
+	if (t == TELEMETRY_OPEN && (q->direction & DIRECTION_IN))
+		return related_walk(s, 1, q, start, ret, w);
+	return ask(s, q, t != TELEMETRY_NONE, start, ret, w);
+}

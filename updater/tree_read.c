@@ -3,6 +3,8 @@
 #include <archive.h>
 #include <inttypes.h>
 
+#include "updater/archive_late.h"
+
 struct reader {
 	struct archive *a;
 	const struct tree_input *in;
@@ -200,10 +202,14 @@ void tree_locale_leave(const struct tree_locale *l)
 int tree_read(const struct tree_input *in, const struct tree_limits *limits, const struct tree_sink *sink,
 	      struct tree_limits *ret, struct why *w)
 {
-	struct tree_locale locale = tree_locale_enter();
 	struct reader k = { .in = in, .sink = sink };
-	int r = tree_check_init(&k.checker, limits, w);
+	struct tree_locale locale;
+	int r = archive_late_load(w);
 
+	if (r)
+		return r;
+	locale = tree_locale_enter();
+	r = tree_check_init(&k.checker, limits, w);
 	r = r ? r : read_all(&k, w);
 	if (!r)
 		*ret = k.checker.sum;

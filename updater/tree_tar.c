@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 
 #include "base/io.h"
+#include "updater/archive_late.h"
 #include "updater/tree_read.h"
 
 #define BUFFER_BYTES (256u << 10)
@@ -198,9 +199,13 @@ static int pack_all(struct packer *k, int fd, struct why *w)
 static int pack_folder(const char *path, int64_t clock, int fd, struct why *w)
 {
 	struct packer k = { .folder = path, .clock = clock };
-	struct tree_locale locale = tree_locale_enter();
-	int r = pack_all(&k, fd, w);
+	struct tree_locale locale;
+	int r = archive_late_load(w);
 
+	if (r)
+		return r;
+	locale = tree_locale_enter();
+	r = pack_all(&k, fd, w);
 	archive_entry_linkresolver_free(k.links);
 	(void)archive_read_free(k.disk);
 	(void)archive_write_free(k.to);

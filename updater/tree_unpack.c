@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "updater/archive_late.h"
+
 #define KEPT                                                                                                           \
 	(ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |                   \
 	 ARCHIVE_EXTRACT_NO_OVERWRITE | ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |            \
@@ -91,8 +93,10 @@ int tree_unpack(int fd, const struct tree_input *in, const struct tree_limits *l
 {
 	struct unpacker k = { .fd = fd, .path = "." };
 	AUTO_FD before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	int r = archive_late_load(w);
 
+	if (r)
+		return r;
 	if (before < 0 || fchdir(fd))
 		return fail_errno(w, "working directory");
 	r = unpack_here(&k, in, limits, ret, w);

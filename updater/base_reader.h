@@ -10,7 +10,7 @@
 #include "base/blk.h"
 #include "base/bytes.h"
 
-#define BASE_READ_BYTES (1u << 20)  /* longest read; a buffer of that size is all the memory there is */
+#define BASE_READ_BYTES (256u << 10) /* longest read; a buffer of that size is all the memory there is */
 #define BASE_HOLE_BYTES (16u << 10) /* bytes that nobody wants are read up to here rather than begin another read */
 
 struct base_reader {

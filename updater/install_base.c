@@ -3,6 +3,8 @@
 #include "updater/base_reader.h"
 #include "updater/pipeline.h"
 
+#define HASH_READ_BYTES (1u << 20)
+
 static bool is_known(const struct hash *id)
 {
 	return !bytes_all_zero(bytes_of(id->b, HASH_BYTES));
@@ -24,13 +26,13 @@ const struct payload *install_base_image(const struct install_parts *parts, stru
 int install_base_hash(struct blk *b, uint64_t bytes, struct hash *ret, struct why *w)
 {
 	CLEANUP(base_reader_done) struct base_reader reader = { 0 };
-	AUTO_FREE uint8_t *buf = blk_alloc(BASE_READ_BYTES);
+	AUTO_FREE uint8_t *buf = blk_alloc(HASH_READ_BYTES);
 	struct hasher h;
 	int r = buf ? base_reader_blk(b, bytes, &reader, w) : fail(w, -ENOMEM, "out of memory");
 
 	hasher_init(&h);
-	for (uint64_t at = 0; !r && at < bytes; at += BASE_READ_BYTES) {
-		size_t n = bytes - at < BASE_READ_BYTES ? (size_t)(bytes - at) : BASE_READ_BYTES;
+	for (uint64_t at = 0; !r && at < bytes; at += HASH_READ_BYTES) {
+		size_t n = bytes - at < HASH_READ_BYTES ? (size_t)(bytes - at) : HASH_READ_BYTES;
 
 		r = base_read(&reader, buf, n, at, w);
 		if (!r)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/args.h"
+#include "base/heap.h"
 #include "updater/cmd.h"
 
 static const struct verb verbs[] = {
@@ -85,6 +86,7 @@ static int run_beside(char **argv)
 
 int main(int argc, char **argv)
 {
+	heap_keep_small();
 	if (sodium_init() < 0) {
 		(void)fprintf(stderr, "tandem: libsodium cannot be used (no random numbers)\n");
 		return EXIT_FAILED;

@@ -6,7 +6,7 @@
 
 #include "tests/support.h"
 
-#define SIZE   (3u * BASE_READ_BYTES + 777)
+#define SIZE   ((3u << 20) + 777)
 #define PIECES 200u
 
 static uint8_t base[SIZE];

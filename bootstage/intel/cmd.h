@@ -17,7 +17,9 @@
 	}
 
 int cmd_ensure(int argc, char **argv);
+int cmd_prune(int argc, char **argv);
 int cmd_related(int argc, char **argv);
+int cmd_seal(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 
 #endif

@@ -5,34 +5,69 @@
 
 #include "base/args.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/migrate.h"
+#include "bootstage/intel/partition.h"
 #include "bootstage/intel/store.h"
 
 struct outcome {
 	struct schema_state schema;
-	unsigned int taken;
+	unsigned int taken; /* steps */
+	unsigned int made;  /* days */
+	int ahead;
+	struct why clock; /* why no days were made */
 };
 
-static int print(const struct outcome *o, bool json, struct why *w)
+static void json(const struct outcome *o, struct json *j)
+{
+	json_object(j, NULL);
+	json_object(j, "schema");
+	json_u64(j, "step", o->schema.number);
+	json_u64(j, "known", o->schema.known);
+	json_u64(j, "pending", o->schema.pending);
+	json_u64(j, "taken", o->taken);
+	json_bool(j, "newer", o->schema.newer);
+	json_end(j);
+	json_object(j, "days");
+	json_u64(j, "made", o->made);
+	json_i64(j, "ahead", o->ahead);
+	json_text(j, "refused", o->clock.text);
+	json_end(j);
+	json_end(j);
+}
+
+static int print(const struct outcome *o, bool as_json, struct why *w)
 {
 	struct json j = { .to = stdout };
 
-	if (!json) {
-		(void)printf("schema: step %u%s, %u taken now\n", o->schema.number,
-			     o->schema.newer ? ", of a newer version, used as it is" : "", o->taken);
-		return fflush(stdout) ? fail_errno(w, "output") : 0;
+	if (as_json) {
+		json(o, &j);
+		return json_finish(&j, w);
 	}
-	json_object(&j, NULL);
-	json_object(&j, "schema");
-	json_u64(&j, "step", o->schema.number);
-	json_u64(&j, "known", o->schema.known);
-	json_u64(&j, "pending", o->schema.pending);
-	json_u64(&j, "taken", o->taken);
-	json_bool(&j, "newer", o->schema.newer);
-	json_end(&j);
-	json_end(&j);
-	return json_finish(&j, w);
+	(void)printf("schema: step %u%s, %u taken now\n", o->schema.number,
+		     o->schema.newer ? ", of a newer version, used as it is" : "", o->taken);
+	if (o->ahead < 0)
+		(void)printf("days: none for today\n");
+	else
+		(void)printf("days: today and %d more, %u made now\n", o->ahead, o->made);
+	return fflush(stdout) ? fail_errno(w, "output") : 0;
+}
+
+/* That the clock is wrong keeps feeds from nothing: it is said, and telemetry goes where it can be looked at. */
+static int days(struct pg *p, const struct intelconf *c, struct outcome *o, struct why *w)
+{
+	struct clock_now now = clock_read(c->trust_clock);
+	AUTO_DAY_LIST have = { 0 };
+	int r = ensure_partitions_exist(p, &now, c->ahead_days, &o->made, &o->clock);
+
+	if (r && r != -ESTALE)
+		return fail(w, r, "%s", o->clock.text);
+	r = partition_list(p, &have, w);
+	o->ahead = days_ahead(day_of(now.us), &have);
+	if (o->clock.code)
+		log_warn("no days for telemetry are made: %s", o->clock.text);
+	return r;
 }
 
 static int ensure(const struct store_opts *opts, bool committed, struct outcome *ret, struct why *w)
@@ -42,28 +77,31 @@ static int ensure(const struct store_opts *opts, bool committed, struct outcome 
 	int r = store_config(opts, &c, w);
 
 	r = r ? r : store_connect(opts, &c, &p, w);
-	return r ? r : migrate(&p, committed, &ret->schema, &ret->taken, w);
+	r = r ? r : migrate(&p, committed, &ret->schema, &ret->taken, w);
+	return r ? r : days(&p, &c, ret, w);
 }
 
 int cmd_ensure(int argc, char **argv)
 {
 	struct store_opts store = { 0 };
-	bool committed = false, json = false;
+	bool committed = false, as_json = false;
 	const struct opt opts[] = {
 		STORE_OPTS(store),
 		{ .name = "committed", .help = "also what programs of before cannot live with", .flag = &committed },
-		{ .name = "json", .help = "as JSON", .flag = &json },
+		{ .name = "json", .help = "as JSON", .flag = &as_json },
 	};
 	struct outcome o = { 0 };
 	struct why w = { 0 };
 	struct args args;
 	int r = args_parse(PROGRAM " ensure [--committed] [--json]",
-			   "Make the database ready: its schema as this version of the program has it.", opts,
-			   ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
+			   "Make the database ready: its schema as this version of the program has it, and days for\n"
+			   "the telemetry of today and the next week.",
+			   opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
 
 	if (r >= 0)
 		return r;
+	log_setup(PROGRAM, LOG_INFO);
 	r = ensure(&store, committed, &o, &w);
-	r = r ? r : print(&o, json, &w);
+	r = r ? r : print(&o, as_json, &w);
 	return r ? why_report(&w, PROGRAM) : EXIT_DONE;
 }

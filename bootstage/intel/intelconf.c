@@ -1,13 +1,13 @@
 #include "bootstage/intel/intelconf.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/ini.h"
 #include "base/io.h"
 #include "base/parse.h"
 
 #define TIMEOUT_MAX_S 86400u
-#define KEEP_MAX      36500u
 
 static int set_path(char out[INTELCONF_PATH], const char *value, struct why *w)
 {
@@ -29,6 +29,14 @@ static int set_number(unsigned int *ret, const char *value, unsigned int min, un
 	return 0;
 }
 
+static int set_trust(bool *ret, const char *value, struct why *w)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "trust") != 0)
+		return misuse(w, -EBADMSG, "'%s': auto or trust", value);
+	*ret = value[0] == 't';
+	return 0;
+}
+
 #define SETTER(name, call)                                                                                             \
 	static int name(void *into, const char *sub, const char *value, struct why *w)                                 \
 	{                                                                                                              \
@@ -44,8 +52,9 @@ SETTER(set_user, ini_text(c->user, sizeof(c->user), value, w))
 SETTER(set_programs, set_path(c->programs, value, w))
 SETTER(set_connect_timeout, set_number(&c->connect_timeout_s, value, 1, TIMEOUT_MAX_S, w))
 SETTER(set_statement_timeout, set_number(&c->statement_timeout_s, value, 1, TIMEOUT_MAX_S, w))
+SETTER(set_clock, set_trust(&c->trust_clock, value, w))
 SETTER(set_ahead, set_number(&c->ahead_days, value, 2, AHEAD_DAYS_MAX, w))
-SETTER(set_keep, set_number(&c->keep_days, value, 0, KEEP_MAX, w))
+SETTER(set_keep, set_number(&c->keep_days, value, 0, KEEP_DAYS_MAX, w))
 
 static const struct ini_key keys[] = {
 	{ "database", "connect", set_connect, false },
@@ -55,6 +64,7 @@ static const struct ini_key keys[] = {
 	{ "database", "programs", set_programs, false },
 	{ "database", "connect-timeout", set_connect_timeout, false },
 	{ "database", "statement-timeout", set_statement_timeout, false },
+	{ "telemetry", "clock", set_clock, false },
 	{ "telemetry", "ahead", set_ahead, false },
 	{ "telemetry", "keep", set_keep, false },
 };

@@ -6,6 +6,8 @@
 #ifndef BOOTSTAGE_INTEL_INTELCONF_H
 #define BOOTSTAGE_INTEL_INTELCONF_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/why.h"
 
@@ -14,6 +16,7 @@
 #define INTELCONF_USER   33u
 #define INTELCONF_STRING 190u
 #define AHEAD_DAYS_MAX   30u
+#define KEEP_DAYS_MAX    36500u
 
 struct intelconf {
 	char connect
@@ -25,6 +28,7 @@ struct intelconf {
 	unsigned int connect_timeout_s;
 	unsigned int statement_timeout_s;
 
+	bool trust_clock;        /* the administrator keeps it right, whatever the kernel knows */
 	unsigned int ahead_days; /* days for telemetry that are made in advance */
 	unsigned int keep_days;  /* full days of telemetry that are kept; 0: all */
 };

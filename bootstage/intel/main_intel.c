@@ -10,6 +10,8 @@ static const struct verb verbs[] = {
 	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
 	  cmd_related },
 	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },
+	{ "seal", "[--json]", "index and freeze the days of telemetry that are over", cmd_seal },
+	{ "prune", "[--keep DAYS] [--json]", "drop the days of telemetry that are old", cmd_prune },
 };
 
 int main(int argc, char **argv)

@@ -9,7 +9,7 @@ prints '  ensure  '
 exits 2 'no verb is a mistake' tandem-intel
 exits 2 'a misspelt one too' tandem-intel ensur
 says "did you mean 'ensure'?"
-for verb in ensure related search; do
+for verb in $(tandem-intel --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p'); do
 	exits 0 "$verb explains itself" tandem-intel $verb --help
 	prints "usage: tandem-intel $verb "
 	exits 2 "$verb refuses an unknown option" tandem-intel $verb --no-such-option

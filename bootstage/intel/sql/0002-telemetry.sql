@@ -11,7 +11,7 @@ CREATE TABLE telemetry_edges (
 	weight real NOT NULL DEFAULT 1, -- how often
 	attrs jsonb
 ) PARTITION BY RANGE (ts);
-CREATE INDEX telemetry_edges_time ON telemetry_edges USING brin (ts) WITH (pages_per_range = 32);
+CREATE INDEX telemetry_edges_time ON telemetry_edges USING brin (ts) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX telemetry_edges_forward ON telemetry_edges (src, kind, dst);
 CREATE TABLE telemetry_late (LIKE telemetry_edges INCLUDING DEFAULTS, arrived timestamptz NOT NULL DEFAULT now());
 CREATE INDEX telemetry_late_arrived ON telemetry_late (arrived);

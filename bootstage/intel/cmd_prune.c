@@ -1,0 +1,76 @@
+/*
+ * tandem-intel prune
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/args.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "bootstage/intel/cmd.h"
+#include "bootstage/intel/partition.h"
+#include "bootstage/intel/store.h"
+
+static int print(const struct prune_report *s, bool as_json, struct why *w)
+{
+	struct json j = { .to = stdout };
+	char size[16];
+
+	if (!as_json) {
+		(void)printf("%u days dropped, %s; %u waiting for readers; %" PRIu64 " late rows deleted\n", s->dropped,
+			     format_size(s->bytes, size), s->waiting, s->late_rows);
+		return fflush(stdout) ? fail_errno(w, "output") : 0;
+	}
+	json_object(&j, NULL);
+	json_u64(&j, "dropped", s->dropped);
+	json_u64(&j, "bytes", s->bytes);
+	json_u64(&j, "waiting", s->waiting);
+	json_u64(&j, "late_rows", s->late_rows);
+	json_end(&j);
+	return json_finish(&j, w);
+}
+
+static int prune(const struct store_opts *opts, const char *keep, struct prune_report *ret, struct why *w)
+{
+	AUTO_PG p = { 0 };
+	struct clock_now now;
+	struct intelconf c;
+	uint64_t days = 0;
+	int r = store_config(opts, &c, w);
+
+	if (!r && keep && parse_u64(keep, KEEP_DAYS_MAX, &days, NULL))
+		r = misuse(w, -EINVAL, "--keep: '%s' is no number of days", keep);
+	r = r ? r : store_open(opts, &c, &p, w);
+	if (r)
+		return r;
+	now = clock_read(c.trust_clock);
+	return partition_prune(&p, &now, c.ahead_days, keep ? (unsigned int)days : c.keep_days, ret, w);
+}
+
+int cmd_prune(int argc, char **argv)
+{
+	struct store_opts store = { 0 };
+	const char *keep = NULL;
+	bool as_json = false;
+	const struct opt opts[] = {
+		STORE_OPTS(store),
+		{ .name = "keep", .arg = "DAYS", .help = "instead of what is configured; 0: all", .value = &keep },
+		{ .name = "json", .help = "as JSON", .flag = &as_json },
+	};
+	struct prune_report s = { 0 };
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(
+		PROGRAM " prune [--keep DAYS] [--json]",
+		"Drop the days of telemetry that are older than what is kept. A day that somebody is reading\n"
+		"is left for the next time.",
+		opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
+
+	if (r >= 0)
+		return r;
+	r = prune(&store, keep, &s, &w);
+	r = r ? r : print(&s, as_json, &w);
+	if (r)
+		return why_report(&w, PROGRAM);
+	return s.dropped || s.waiting || s.late_rows ? EXIT_DONE : EXIT_NOTHING;
+}

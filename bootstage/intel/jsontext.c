@@ -212,8 +212,8 @@ static const uint8_t *check_key(struct check *c, const uint8_t *p)
 	p = check_string(c, key);
 	if (!p)
 		return NULL;
-	if (c->depth == 1 && c->out->n < JSONTEXT_MEMBERS_MAX)
-		c->out->at[c->out->n].key = bytes_of(key, (size_t)(p - 1 - key));
+	if (c->depth == 1)
+		c->out->open = bytes_of(key, (size_t)(p - 1 - key));
 	p = space(c, p);
 	if (p == c->end || *p != ':')
 		return bad(c, p, "no colon behind a key");
@@ -227,9 +227,10 @@ static void note_member(struct check *c, const uint8_t *end)
 	struct jsontext *out = c->out;
 
 	if (out->n < JSONTEXT_MEMBERS_MAX)
-		out->at[out->n++].value = bytes_of(c->value, (size_t)(end - c->value));
+		out->at[out->n++] = (struct jsontext_member){ out->open, bytes_of(c->value, (size_t)(end - c->value)) };
 	else
 		out->more = true;
+	out->open = (struct bytes){ 0 };
 }
 
 /* Behind a value, up to where the next one starts; *done when there is none. */
@@ -292,7 +293,18 @@ static const uint8_t *check_value(struct check *c, const uint8_t *p)
 	return p;
 }
 
-int jsontext_check(struct bytes text, struct jsontext *ret, struct why *w)
+/* The longest piece that is taken or refused as a whole, a pair of surrogates; what is bad that close to the end of what
+ * has been read may be good with what comes behind it. */
+#define PIECE_MAX 12
+
+static bool may_go_on(const struct check *c, const uint8_t *from, const uint8_t *p)
+{
+	if (!p)
+		return c->code == -EBADMSG && c->end - c->bad_at < PIECE_MAX;
+	return p == c->end && jsontext_kind(bytes_of(from, (size_t)(p - from))) == JSONTEXT_NUMBER;
+}
+
+int jsontext_front(struct bytes text, bool whole, struct jsontext *ret, size_t *ret_end, struct why *w)
 {
 	static const uint8_t nothing[1];
 	const uint8_t *start = text.n > 0 ? text.p : nothing, *from, *p;
@@ -300,11 +312,27 @@ int jsontext_check(struct bytes text, struct jsontext *ret, struct why *w)
 
 	ret->n = 0;
 	ret->more = false;
+	ret->open = (struct bytes){ 0 };
 	from = space(&c, start);
 	p = check_value(&c, from);
-	if (p)
-		ret->text = bytes_of(from, (size_t)(p - from));
-	if (p && space(&c, p) != c.end)
-		p = bad(&c, space(&c, p), "something behind the end");
-	return p ? 0 : fail(w, c.code, "byte %zu: %s", (size_t)(c.bad_at - start), c.bad);
+	*ret_end = (size_t)((p ? p : c.bad_at) - start);
+	if (!whole && may_go_on(&c, from, p))
+		return -EAGAIN;
+	if (!p)
+		return fail(w, c.code, "byte %zu: %s", *ret_end, c.bad);
+	ret->text = bytes_of(from, (size_t)(p - from));
+	return 0;
+}
+
+int jsontext_check(struct bytes text, struct jsontext *ret, struct why *w)
+{
+	size_t end;
+	int r = jsontext_front(text, true, ret, &end, w);
+
+	if (r)
+		return r;
+	for (; end < text.n; end++)
+		if (!scan_is_space(text.p[end]))
+			return fail(w, -EBADMSG, "byte %zu: something behind the end", end);
+	return 0;
 }

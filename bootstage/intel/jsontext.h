@@ -36,6 +36,7 @@ struct jsontext {
 	struct bytes text; /* without white space around it */
 	size_t n;          /* members that are noted; 0 when the text is no object */
 	bool more;         /* there are members behind them */
+	struct bytes open; /* when the check failed: key of the outermost member that it failed in; else empty */
 	struct jsontext_member at[JSONTEXT_MEMBERS_MAX];
 };
 
@@ -52,10 +53,19 @@ enum jsontext_kind {
 
 /**
  * Check a text: one value, white space around it, nothing else.
- * @ret   on failure undefined
+ * @ret   on failure of use to jsontext_front() only
  * Returns 0; -EBADMSG when it is no JSON or cannot be stored; -E2BIG when it is nested too deep.
  */
 MUST_USE int jsontext_check(struct bytes text, struct jsontext *ret, struct why *w);
+
+/**
+ * The same for the value at the front of what has been read so far; what is behind it is not looked at.
+ * @whole    nothing comes behind `text`: it is complete
+ * @ret      on failure holds the members that were noted until then, and which one it failed in
+ * @ret_end  where the value ends, or where it is bad
+ * Returns 0; -EAGAIN when the value does not end within `text`, and more may come; otherwise as jsontext_check().
+ */
+MUST_USE int jsontext_front(struct bytes text, bool whole, struct jsontext *ret, size_t *ret_end, struct why *w);
 
 enum jsontext_kind jsontext_kind(struct bytes value);
 

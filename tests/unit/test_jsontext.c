@@ -218,6 +218,36 @@ static void every_prefix_of_a_text_is_refused(void **state)
 	assert_int_equal(check(text, &t), 0);
 }
 
+/* Of a stream, no part of a good value is ever called bad; and a bad one is, as soon as enough is there. */
+static void the_front_of_a_stream_is_complete_or_not_yet(void **state)
+{
+	static const char text[] =
+		"{\"a\":[1.5e3,true,{\"b\":\"x\\u00e9\\ud83d\\ude00\xc3\xa9 longer than sixteen bytes\"}],\"c\":null} more";
+	struct why w = { 0 };
+	struct jsontext t;
+	size_t end;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text); n++) {
+		int r = jsontext_front(bytes_of(text, n), false, &t, &end, &w);
+
+		assert_int_equal(r, n < sizeof(text) - 6 ? -EAGAIN : 0);
+	}
+	assert_int_equal(end, sizeof(text) - 6);
+	assert_int_equal(jsontext_front(bytes_str("{\"a\":1,\"key\" : [2"), false, &t, &end, &w), -EAGAIN);
+	assert_int_equal(t.n, 1);
+	assert_says(t.open, "key");
+	assert_int_equal(jsontext_front(bytes_str("12"), false, &t, &end, &w), -EAGAIN);
+	assert_int_equal(jsontext_front(bytes_str("12"), true, &t, &end, &w), 0);
+	assert_int_equal(jsontext_front(bytes_str("12,"), false, &t, &end, &w), 0);
+	assert_int_equal(w.code, 0);
+	assert_int_equal(jsontext_front(bytes_str("{\"a\":1,\"b\":? and so on, and on"), false, &t, &end, &w),
+			 -EBADMSG);
+	assert_int_equal(end, 11);
+	assert_int_equal(t.n, 1);
+	assert_says(t.open, "b");
+}
+
 static void outermost_members_are_noted(void **state)
 {
 	struct jsontext t;
@@ -472,6 +502,7 @@ int main(void)
 		cmocka_unit_test(nesting_ends_at_its_limit),
 		cmocka_unit_test(long_numbers_meet_their_limits),
 		cmocka_unit_test(every_prefix_of_a_text_is_refused),
+		cmocka_unit_test(the_front_of_a_stream_is_complete_or_not_yet),
 		cmocka_unit_test(outermost_members_are_noted),
 		cmocka_unit_test(members_beyond_the_noted_ones_are_found),
 		cmocka_unit_test(objects_and_arrays_are_walked),

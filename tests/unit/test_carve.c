@@ -1,0 +1,355 @@
+/* Records out of feeds of every shape: whole, in pieces of any size, damaged, too long, hostile. */
+#include "bootstage/intel/carve.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/io.h"
+#include "tests/support.h"
+
+#define UUID "6513270e-269e-4d37-b2a7-4de452e6b438"
+
+/* A text that is handed out in pieces. */
+struct text {
+	struct bytes left;
+	size_t piece;
+};
+
+static int read_text(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
+{
+	struct text *t = arg;
+	size_t n = t->left.n < room ? t->left.n : room;
+
+	(void)w;
+	n = t->piece && n > t->piece ? t->piece : n;
+	if (n > 0)
+		memcpy(buf, t->left.p, n);
+	t->left = bytes_of(t->left.p + n, t->left.n - n);
+	*ret_n = n;
+	return 0;
+}
+
+struct sums {
+	unsigned int good, dropped, refused, entered, left, members;
+	uint64_t strays, looked, again;
+	char trace[4096]; /* one letter for what came, where */
+	size_t n;
+};
+
+static const char letters[] = "ro_eATB"; /* by place */
+
+static void note(struct sums *s, char c, struct bytes text)
+{
+	int n = snprintf(s->trace + s->n, sizeof(s->trace) - s->n, "%c%.*s ", c, (int)text.n, (const char *)text.p);
+
+	s->n += n > 0 && (size_t)n < sizeof(s->trace) - s->n ? (size_t)n : 0;
+}
+
+/* As a reader would: a record is an object with a type and an id, or a uuid. */
+static bool is_record(const struct jsontext *t)
+{
+	return jsontext_kind(jsontext_get(t, "uuid")) == JSONTEXT_STRING ||
+	       (jsontext_kind(jsontext_get(t, "type")) == JSONTEXT_STRING &&
+		jsontext_kind(jsontext_get(t, "id")) == JSONTEXT_STRING);
+}
+
+static void count(struct sums *s, const struct carved *got)
+{
+	switch (got->what) {
+	case CARVE_RECORD:
+		s->good += is_record(&got->value);
+		s->refused += !is_record(&got->value);
+		note(s, letters[got->place], s->n < 2000 ? got->value.text : (struct bytes){ 0 });
+		break;
+	case CARVE_MEMBER:
+		s->members++;
+		note(s, '.', got->key);
+		break;
+	case CARVE_ENTER:
+		s->entered++;
+		note(s, '<', (struct bytes){ 0 });
+		break;
+	case CARVE_LEAVE:
+		s->left++;
+		note(s, '>', (struct bytes){ 0 });
+		break;
+	case CARVE_DROPPED:
+		s->dropped++;
+		assert_true(got->why.text[0] != '\0');
+		note(s, '!', (struct bytes){ 0 });
+		break;
+	case CARVE_END:
+		break;
+	}
+}
+
+static void carve_bytes(struct bytes in, size_t piece, size_t record_max, struct sums *s)
+{
+	struct text text = { .left = in, .piece = piece };
+	struct carved got;
+	struct carve c;
+	struct why w = { 0 };
+
+	memset(s, 0, sizeof(*s));
+	assert_ok(carve_init(&c, (struct carve_source){ read_text, &text }, record_max, &w), w);
+	do {
+		assert_ok(carve_next(&c, &got, &w), w);
+		count(s, &got);
+	} while (got.what != CARVE_END);
+	assert_int_equal(s->entered, s->left);
+	s->strays = carve_strays(&c);
+	s->looked = c.seen_bytes;
+	s->again = c.again_bytes;
+	assert_ok(carve_next(&c, &got, &w), w);
+	assert_int_equal(got.what, CARVE_END);
+	carve_done(&c);
+}
+
+static void carve_text(const char *text, struct sums *s)
+{
+	carve_bytes(bytes_str(text), 0, 0, s);
+}
+
+#define A "{\"type\":\"a\",\"id\":\"a--" UUID "\"}"
+#define B "{\"type\":\"b\",\"id\":\"b--" UUID "\"}"
+
+static void assert_trace(const char *text, const char *want)
+{
+	struct sums s, pieces;
+
+	carve_text(text, &s);
+	if (strcmp(s.trace, want) != 0)
+		fail_msg("%s\ngives %s\nwant  %s", text, s.trace, want);
+	for (size_t piece = 1; piece < 5; piece++) {
+		carve_bytes(bytes_str(text), piece, 0, &pieces);
+		assert_string_equal(pieces.trace, want);
+	}
+}
+
+static void bundles_give_their_objects(void **state)
+{
+	(void)state;
+	assert_trace("{\"type\":\"bundle\",\"id\":\"bundle--" UUID "\",\"objects\":[" A "," B "]}",
+		     "< .type .id o" A " o" B " > ");
+	assert_trace("{\"objects\" : [\n" A " ,\n" B "\n] , \"type\":\"bundle\"}\n", "< o" A " o" B " .type > ");
+	assert_trace("{\"\\u006fbjects\":[" A "]}", "< o" A " > ");
+	assert_trace("{\"more\":true,\"objects\":[" A "],\"next\":\"x\"}", "< .more o" A " .next > ");
+	assert_trace("\xef\xbb\xbf{\"objects\":[" A "]}", "< o" A " > ");
+	assert_trace("{\"objects\":[]}", "< > ");
+	assert_trace("{\"objects\":{\"0\":" A ",\"2\":" B "}}", "< o" A " o" B " > ");
+	assert_trace("{\"objects\":[" A "]}{\"objects\":[" B "]}", "< o" A " > < o" B " > ");
+}
+
+static void records_stand_alone_in_lines_and_in_arrays(void **state)
+{
+	(void)state;
+	assert_trace(A, "r" A " ");
+	assert_trace(A "\n" B "\n", "r" A " r" B " ");
+	assert_trace("[" A "," B "]", "r" A " r" B " ");
+	assert_trace("[[" A "],[" B "]]", "r" A " r" B " ");
+	assert_trace("", "");
+	assert_trace(" \n", "");
+	assert_trace("null", "rnull ");
+	assert_trace("[]", "");
+}
+
+/* STIX 2.0's observed-data has objects of its own, a registry key has values, an attribute may hold its event. */
+static void members_that_are_named_like_lists_stay_in_their_records(void **state)
+{
+#define OBSERVED                                                                                                       \
+	"{\"type\":\"observed-data\",\"id\":\"observed-data--" UUID "\",\"objects\":{\"0\":{\"type\":\"file\"}}}"
+#define REGISTRY  "{\"values\":[{\"name\":\"x\"}],\"id\":\"windows-registry-key--" UUID "\"}"
+#define ATTRIBUTE "{\"uuid\":\"" UUID "\",\"value\":\"1\",\"Event\":{\"id\":\"1\"}}"
+	(void)state;
+	assert_trace(OBSERVED, "r" OBSERVED " ");
+	assert_trace("{\"objects\":[" OBSERVED "]}", "< o" OBSERVED " > ");
+	assert_trace(REGISTRY "\n" REGISTRY, "r" REGISTRY " r" REGISTRY " ");
+	assert_trace("[" ATTRIBUTE "]", "r" ATTRIBUTE " ");
+	assert_trace("{\"objects\":{\"type\":\"x\"}}", "< o{\"type\":\"x\"} > ");
+	assert_trace("{\"objects\":1}", "r{\"objects\":1} ");
+}
+
+static void misp_events_give_attributes_and_objects(void **state)
+{
+	(void)state;
+	assert_trace(
+		"{\"Event\":{\"uuid\":\"1\",\"Attribute\":[{\"a\":1}],\"Object\":[{\"Attribute\":[{}]}],\"Tag\":[]}}",
+		"< < .uuid A{\"a\":1} T{\"Attribute\":[{}]} .Tag > > ");
+	assert_trace("{\"Attribute\":{\"1\":{\"a\":1},\"5\":{\"a\":2}},\"uuid\":\"1\"}",
+		     "< A{\"a\":1} A{\"a\":2} .uuid > ");
+	assert_trace("{\"response\":[{\"Event\":{\"Attribute\":[{\"a\":1}]}},{\"Event\":{\"info\":\"x\"}}]}",
+		     "< < < A{\"a\":1} > > < < .info > > > ");
+	assert_trace("{\"response\":{\"Attribute\":[{\"a\":1}]}}", "< < A{\"a\":1} > > ");
+	assert_trace("{\"response\":[{\"Object\":{\"a\":1}}]}", "< < T{\"a\":1} > > ");
+	assert_trace("[{\"Event\":{\"Attribute\":[]}}]", "< < > > ");
+	assert_trace("{\"name\":\"ransomware\",\"values\":[{\"uuid\":\"1\"}]}", "< .name B{\"uuid\":\"1\"} > ");
+}
+
+/* N9: what is damaged is dropped, and nothing else. */
+static void damage_costs_the_damaged_record_only(void **state)
+{
+	(void)state;
+	assert_trace("{\"objects\":[" A B "," A ",]}", "< o" A " o" B " o" A " > ");
+	assert_trace("{\"objects\":[" A "}," B "]}", "< o" A " o" B " > ");
+	assert_trace("{\"objects\":[{\"type\":\"x\"," A "," B "]}", "< ! o" A " o" B " > ");
+	assert_trace("{\"objects\":[{\"type\":\"x," A "," B "]}", "< ! o" A " o" B " > ");
+	assert_trace("{\"objects\":[{\"type\":\"x,\n" A "," B "]}", "< ! o" A " o" B " > ");
+	assert_trace("{\"objects\":[{\"type\":tru}," A "]}", "< ! o" A " > ");
+	assert_trace("{\"objects\":[" A ",{\"type\":", "< o" A " ! > ");
+	assert_trace("{\"objects\":[" A ",42," B "]}", "< o" A " o42 o" B " > ");
+	assert_trace("{\"objects\":[" A ",{\"n\":\"\xff\"},\n" B "]}", "< o" A " ! o" B " > ");
+	assert_trace(A "\n{\"type\":\"a\",\"id\"\n" B "\n", "r" A " ! r" B " ");
+	assert_trace("{\"objects\":[" A ",{\"bad\" ]}\n{\"objects\":[" B "]}\n", "< o" A " ! > < o" B " > ");
+	assert_trace("<html>nothing</html>", "! ");
+	assert_trace("{\"type\":bad,\"objects\":[" A "," B "]}", "! r" A " r" B " ");
+}
+
+static void records_beyond_the_limit_are_passed_over(void **state)
+{
+	size_t n = 3u << 20;
+	AUTO_FREE char *text = malloc(n + 1000);
+	struct sums s;
+	int at;
+
+	(void)state;
+	assert_non_null(text);
+	for (unsigned int shape = 0; shape < 4; shape++) {
+		static const char *const open[] = { "{\"x\":\"", "[\"\\\"", "{\"x\":[\"", "\"" }, *const close[] = {
+			"\\\\\"}", "}\"]", "\"]}", "\""
+		};
+
+		at = snprintf(text, 300, "{\"objects\":[%s,%s", A, open[shape]);
+		memset(text + at, 'z', n);
+		(void)snprintf(text + (size_t)at + n, 300, "%s,%s]}", close[shape], B);
+		carve_bytes(bytes_str(text), 1000, 1u << 20, &s);
+		assert_string_equal(s.trace, "< o" A " ! o" B " > ");
+		carve_bytes(bytes_str(text), 0, 8u << 20, &s);
+		assert_int_equal(s.dropped, 0);
+	}
+}
+
+/* Whether a record is taken does not depend on how the stream is cut into blocks. */
+static void the_limit_is_exact(void **state)
+{
+	struct sums s;
+
+	(void)state;
+	carve_bytes(bytes_str("{\"objects\":[" A "]}"), 0, sizeof(A) - 1, &s);
+	assert_int_equal(s.good, 1);
+	carve_bytes(bytes_str("{\"objects\":[" A "]}"), 0, sizeof(A) - 2, &s);
+	assert_int_equal(s.dropped, 1);
+	assert_int_equal(s.good, 0);
+}
+
+/* What would make a search look at the same bytes for each of its beginnings. */
+static void hostile_feeds_are_looked_at_a_few_times_only(void **state)
+{
+	static const char *const pieces[] = {
+		"[{\"type\":",
+		"{\"type\":[",
+		",{\"uuid\":\"" UUID "\",\"z\":[",
+		"[{\"uuid\":\"" UUID "\"},{\"z\":",
+		",{",
+		"{",
+		"[",
+		"{\"objects\":[",
+		"{\"Event\":{\"Attribute\":[{",
+		"\"",
+		"{\"a\":\"\n",
+		"}",
+		"]",
+		",\n",
+		"{\"a\":{\"b\":[1,",
+		"\\",
+		"{\"0\":{",
+		"{\"objects\":{\"0\":",
+		"{\"response\":[",
+		"-",
+		"[\n{",
+		"{\"x\":1},[{\"type\":\"",
+	};
+	size_t n = 4u << 20;
+	AUTO_FREE char *text = malloc(n);
+	struct sums s;
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		for (size_t at = 0, len = strlen(pieces[i]); at < n; at++)
+			text[at] = pieces[i][at % len];
+		carve_bytes(bytes_of(text, n), 0, 0, &s);
+		if (s.again > 4 * (uint64_t)n + CARVE_RECORD_MAX_BYTES)
+			fail_msg("%s: %" PRIu64 " bytes again", pieces[i], s.again);
+	}
+}
+
+/* Long padding between beginnings, each of which checks until it is nested too deep. */
+static void hostile_padding_is_looked_at_a_few_times_only(void **state)
+{
+	size_t n = 24u << 20, step = 200u << 10;
+	AUTO_FREE char *text = malloc(n);
+	struct sums s;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', n);
+	for (size_t at = 0; at + step <= n; at += step) {
+		static const char open[] = "\",\"z\":[{\"uuid\":\"" UUID "\"},{\"pad\":\"";
+
+		memcpy(text + at, open, sizeof(open) - 1);
+	}
+	text[0] = '[';
+	text[1] = '{';
+	carve_bytes(bytes_of(text, n), 0, 0, &s);
+	assert_true(s.again < 6 * (uint64_t)n);
+}
+
+/* The feeds that lie beside the project: good and dropped records as their table wants. */
+static void damaged_feeds_give_what_their_table_wants(void **state)
+{
+	const char *data = getenv("TANDEM_DATA");
+	char path[4096], name[64];
+	AUTO_FREE char *table = NULL;
+	unsigned int good, dropped, files = 0;
+	size_t n = 0;
+
+	(void)state;
+	if (!data)
+		skip();
+	(void)snprintf(path, sizeof(path), "%s/intel/malformed/expected.tsv", data);
+	assert_int_equal(file_read(AT_FDCWD, path, 1u << 16, &table, &n, NULL), 0);
+	for (char *line = strchr(table, '\n'); line; line = strchr(line + 1, '\n')) {
+		AUTO_FREE char *text = NULL;
+		struct sums s;
+
+		if (sscanf(line, " %63s %*u %u %u", name, &good, &dropped) != 3)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/intel/malformed/%s", data, name);
+		assert_int_equal(file_read(AT_FDCWD, path, 1u << 20, &text, &n, NULL), 0);
+		for (size_t piece = 0; piece < 3; piece++) {
+			carve_bytes(bytes_of(text, n), piece * 977, 0, &s);
+			if (s.good != good || s.dropped + s.refused != dropped)
+				fail_msg("%s: %u good, %u dropped, %u refused", name, s.good, s.dropped, s.refused);
+		}
+		files++;
+	}
+	assert_int_equal(files, 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bundles_give_their_objects),
+		cmocka_unit_test(records_stand_alone_in_lines_and_in_arrays),
+		cmocka_unit_test(members_that_are_named_like_lists_stay_in_their_records),
+		cmocka_unit_test(misp_events_give_attributes_and_objects),
+		cmocka_unit_test(damage_costs_the_damaged_record_only),
+		cmocka_unit_test(records_beyond_the_limit_are_passed_over),
+		cmocka_unit_test(the_limit_is_exact),
+		cmocka_unit_test(hostile_feeds_are_looked_at_a_few_times_only),
+		cmocka_unit_test(hostile_padding_is_looked_at_a_few_times_only),
+		cmocka_unit_test(damaged_feeds_give_what_their_table_wants),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,8 +1,8 @@
 /* One JSON text: what passes, what is noted of it, walking, decoding, times. */
 #include "bootstage/intel/jsontext.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <dirent.h>
+#include <fcntl.h>
 
 #include "base/io.h"
 #include "tests/support.h"
@@ -450,9 +450,8 @@ static bool has_nul(const char *name)
 	return strstr(name, "y_string_null_escape.json") || strstr(name, "y_object_escaped_null_in_key.json");
 }
 
-static void judge(const char *path, struct bytes text, unsigned int *n)
+static void judge(const char *name, struct bytes text, unsigned int *n)
 {
-	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	struct jsontext t;
 	bool taken = jsontext_check(text, &t, NULL) == 0;
 
@@ -467,28 +466,29 @@ static void judge(const char *path, struct bytes text, unsigned int *n)
 /* JSONTestSuite: no n_ case is taken, no y_ case refused but the two with a NUL. */
 static void the_public_suite_is_judged_as_it_wants(void **state)
 {
-	const char *data = getenv("TANDEM_DATA");
-	struct archive *a = archive_read_new();
-	static char path[4096], text[1u << 20];
-	struct archive_entry *e;
+	const char *data = getenv("TANDEM_DATA"), *folder = scratch();
+	char path[4096], command[8300];
 	unsigned int n[2] = { 0 };
 
 	(void)state;
-	if (!data) {
-		archive_read_free(a);
+	if (!data)
 		skip();
-	}
-	(void)snprintf(path, sizeof(path), "%s/intel/parser/json-test-parsing.tar.xz", data);
-	archive_read_support_filter_xz(a);
-	archive_read_support_format_tar(a);
-	assert_int_equal(archive_read_open_filename(a, path, 1u << 16), ARCHIVE_OK);
-	while (archive_read_next_header(a, &e) == ARCHIVE_OK) {
-		la_ssize_t got = archive_read_data(a, text, sizeof(text));
+	(void)snprintf(command, sizeof(command), "tar -xJf '%s/intel/parser/json-test-parsing.tar.xz' -C '%s'", data,
+		       folder);
+	assert_int_equal(system(command), 0);
+	(void)snprintf(path, sizeof(path), "%s/test_parsing", folder);
+	AUTO_DIR *dir = opendir(path);
 
-		assert_true(got >= 0);
-		judge(archive_entry_pathname(e), bytes_of(text, (size_t)got), n);
+	assert_non_null(dir);
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+		AUTO_FREE char *text = NULL;
+		size_t got = 0;
+
+		if (e->d_name[0] == '.')
+			continue;
+		assert_int_equal(file_read(dirfd(dir), e->d_name, 1u << 20, &text, &got, NULL), 0);
+		judge(e->d_name, bytes_of(text, got), n);
 	}
-	archive_read_free(a);
 	assert_int_equal(n[0], 95);
 	assert_int_equal(n[1], 188);
 }

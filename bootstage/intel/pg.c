@@ -318,6 +318,13 @@ int pg_query_prepared(struct pg *p, const char *name, const struct pg_params *pa
 	return r ? r : pg_query_end(p, ret, w);
 }
 
+int pg_result_code(struct pg *p, const PGresult *r, struct why *w)
+{
+	if (!r)
+		return fail_conn(p, w);
+	return is_good(r) || PQresultStatus(r) == PGRES_COPY_IN ? 0 : fail_result(p, r, w);
+}
+
 uint64_t pg_rows_done(const PGresult *r)
 {
 	/* libpq does not change it. */

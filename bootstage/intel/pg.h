@@ -69,6 +69,8 @@ MUST_USE int pg_query_prepared(struct pg *p, const char *name, const struct pg_p
  */
 MUST_USE int pg_query_begin(struct pg *p, const char *name, const struct pg_params *params, struct why *w);
 MUST_USE int pg_query_end(struct pg *p, PGresult **ret, struct why *w);
+/** 0, or the failure that a result is; for whoever waits on p->conn by himself. r NULL: the connection is gone. */
+MUST_USE int pg_result_code(struct pg *p, const PGresult *r, struct why *w);
 /** Rows that the statement wrote or returned. */
 uint64_t pg_rows_done(const PGresult *r);
 

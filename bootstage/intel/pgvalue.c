@@ -8,8 +8,18 @@
 #define ROOM_FIRST      65536u
 
 /* pg_type.dat */
-enum { T_BOOL = 16, T_INT8 = 20, T_INT2 = 21, T_INT4 = 23, T_TEXT = 25, T_FLOAT4 = 700, T_FLOAT8 = 701, T_TIME = 1184 };
-enum { T_INT2S = 1005, T_TEXTS = 1009, T_INT8S = 1016 };
+enum {
+	T_BOOL = 16,
+	T_BYTEA = 17,
+	T_INT8 = 20,
+	T_INT2 = 21,
+	T_INT4 = 23,
+	T_TEXT = 25,
+	T_FLOAT4 = 700,
+	T_FLOAT8 = 701,
+	T_TIME = 1184
+};
+enum { T_INT2S = 1005, T_INT4S = 1007, T_TEXTS = 1009, T_INT8S = 1016, T_TIMES = 1185, T_UUID = 2950, T_UUIDS = 2951 };
 
 static void put_be(uint8_t *p, uint64_t v, size_t n)
 {
@@ -62,6 +72,11 @@ void pg_param_text(struct pg_params *p, struct bytes text)
 	param(p, T_TEXT, text.n ? (const void *)text.p : "", text.n);
 }
 
+void pg_param_bytea(struct pg_params *p, struct bytes v)
+{
+	param(p, T_BYTEA, v.n ? (const void *)v.p : "", v.n);
+}
+
 void pg_param_bool(struct pg_params *p, bool value)
 {
 	param_number(p, T_BOOL, value, 1);
@@ -100,6 +115,15 @@ void pg_param_time(struct pg_params *p, int64_t us)
 
 #define ARRAY_HEAD 20u /* dimensions, nulls, type of elements, length, first index */
 
+static void array_head(uint8_t *a, Oid element, bool nulls, size_t n)
+{
+	put_be(a, 1, 4);
+	put_be(a + 4, nulls, 4);
+	put_be(a + 8, element, 4);
+	put_be(a + 12, n, 4);
+	put_be(a + 16, 1, 4);
+}
+
 /* An array of one dimension with `n` elements that take `bytes` with their lengths; returns where the first one goes. */
 static uint8_t *param_array(struct pg_params *p, Oid type, Oid element, size_t n, size_t bytes)
 {
@@ -110,11 +134,7 @@ static uint8_t *param_array(struct pg_params *p, Oid type, Oid element, size_t n
 		pg_param_null(p);
 		return NULL;
 	}
-	put_be(a, 1, 4);
-	put_be(a + 4, 0, 4);
-	put_be(a + 8, element, 4);
-	put_be(a + 12, n, 4);
-	put_be(a + 16, 1, 4);
+	array_head(a, element, false, n);
 	p->arrays[p->n < (int)PG_PARAMS_MAX ? p->n : 0] = a;
 	param(p, type, a, ARRAY_HEAD + bytes);
 	return a + ARRAY_HEAD;
@@ -137,6 +157,46 @@ void pg_param_i16s(struct pg_params *p, const int16_t *values, size_t n)
 	for (size_t i = 0; at && i < n; i++, at += 6) {
 		put_be(at, 2, 4);
 		put_be(at + 4, (uint64_t)values[i], 2);
+	}
+}
+
+void pg_param_i32s(struct pg_params *p, const int32_t *values, size_t n)
+{
+	uint8_t *at = param_array(p, T_INT4S, T_INT4, n, n * 8);
+
+	for (size_t i = 0; at && i < n; i++, at += 8) {
+		put_be(at, 4, 4);
+		put_be(at + 4, (uint64_t)values[i], 4);
+	}
+}
+
+void pg_param_times(struct pg_params *p, const int64_t *values, size_t n)
+{
+	size_t nulls = 0;
+	uint8_t *at;
+
+	for (size_t i = 0; i < n; i++)
+		nulls += values[i] == TIME_NONE;
+	at = param_array(p, T_TIMES, T_TIME, n, n * 12 - nulls * 8);
+	if (at)
+		array_head(at - ARRAY_HEAD, T_TIME, nulls > 0, n);
+	for (size_t i = 0; at && i < n; i++) {
+		put_be(at, values[i] == TIME_NONE ? UINT32_MAX : 8, 4);
+		at += 4;
+		if (values[i] == TIME_NONE)
+			continue;
+		put_be(at, time_to_pg(values[i]), 8);
+		at += 8;
+	}
+}
+
+void pg_param_uuids(struct pg_params *p, const struct pg_uuid *values, size_t n)
+{
+	uint8_t *at = param_array(p, T_UUIDS, T_UUID, n, n * 20);
+
+	for (size_t i = 0; at && i < n; i++, at += 20) {
+		put_be(at, 16, 4);
+		memcpy(at + 4, values[i].b, 16);
 	}
 }
 
@@ -373,4 +433,81 @@ void pg_put_jsonb(struct pg_rows *r, struct bytes text)
 	p[4] = 1; /* version of the form */
 	if (text.n)
 		memcpy(p + 5, text.p, text.n);
+}
+
+void pg_put_uuid(struct pg_rows *r, const struct pg_uuid *v)
+{
+	pg_put_bytes(r, bytes_of(v->b, sizeof(v->b)));
+}
+
+void pg_put_i64s(struct pg_rows *r, const int64_t *values, size_t n)
+{
+	uint8_t *p = n > INT32_MAX / 16 ? NULL : grow(r, 4 + ARRAY_HEAD + 12 * n);
+
+	if (!p) {
+		r->no_memory = true;
+		return;
+	}
+	put_be(p, ARRAY_HEAD + 12 * n, 4);
+	array_head(p + 4, T_INT8, false, n);
+	p += 4 + ARRAY_HEAD;
+	for (size_t i = 0; i < n; i++, p += 12) {
+		put_be(p, 8, 4);
+		put_be(p + 4, (uint64_t)values[i], 8);
+	}
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Length of the string that begins at p[0]; up to the end when it has none. */
+static size_t string_length(const uint8_t *p, size_t n)
+{
+	size_t i = 1;
+
+	for (;;) {
+		const uint8_t *quote = i < n ? memchr(p + i, '"', n - i) : NULL;
+		size_t back = 0;
+
+		if (!quote)
+			return n;
+		i = (size_t)(quote - p) + 1;
+		while (quote[-1 - (ptrdiff_t)back] == '\\')
+			back++;
+		if (back % 2 == 0)
+			return i;
+	}
+}
+
+static size_t squeeze(const uint8_t *p, size_t n, uint8_t *out)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n;) {
+		size_t len = p[i] == '"' ? string_length(p + i, n - i) : 1;
+
+		if (len > 1)
+			memcpy(out + at, p + i, len);
+		else if (!is_space(p[i]))
+			out[at] = p[i];
+		at += len > 1 || !is_space(p[i]) ? len : 0;
+		i += len;
+	}
+	return at;
+}
+
+void pg_put_json(struct pg_rows *r, struct bytes text)
+{
+	uint8_t *p = text.n >= INT32_MAX ? NULL : grow(r, 4 + text.n);
+	size_t n;
+
+	if (!p) {
+		r->no_memory = true;
+		return;
+	}
+	n = squeeze(text.p, text.n, p + 4);
+	put_be(p, n, 4);
+	r->n -= text.n - n;
 }

@@ -16,6 +16,10 @@
 
 #include "base/bytes.h"
 
+struct pg_uuid {
+	uint8_t b[16];
+};
+
 /* --- parameters --- */
 
 #define PG_PARAMS_MAX 12u
@@ -31,9 +35,10 @@ struct pg_params {
 	void *arrays[PG_PARAMS_MAX];
 };
 
-/* Append one, $1 first. Text is borrowed until the query; arrays and numbers are copied. At most PG_PARAMS_MAX. */
+/* Append one, $1 first. Text and bytea are borrowed until the query; arrays and numbers are copied. At most PG_PARAMS_MAX. */
 void pg_param_null(struct pg_params *p);
 void pg_param_text(struct pg_params *p, struct bytes text);
+void pg_param_bytea(struct pg_params *p, struct bytes value);
 void pg_param_bool(struct pg_params *p, bool value);
 void pg_param_i16(struct pg_params *p, int16_t value);
 void pg_param_i32(struct pg_params *p, int32_t value);
@@ -42,6 +47,9 @@ void pg_param_f64(struct pg_params *p, double value);
 void pg_param_time(struct pg_params *p, int64_t us); /* timestamptz; microseconds since 1970, UTC */
 void pg_param_i64s(struct pg_params *p, const int64_t *values, size_t n);
 void pg_param_i16s(struct pg_params *p, const int16_t *values, size_t n);
+void pg_param_i32s(struct pg_params *p, const int32_t *values, size_t n);
+void pg_param_times(struct pg_params *p, const int64_t *values, size_t n); /* TIME_NONE: NULL */
+void pg_param_uuids(struct pg_params *p, const struct pg_uuid *values, size_t n);
 void pg_param_texts(struct pg_params *p, const struct bytes *values, size_t n);
 void pg_params_free(struct pg_params *p);
 #define AUTO_PG_PARAMS CLEANUP(pg_params_free) struct pg_params
@@ -84,5 +92,9 @@ void pg_put_f32(struct pg_rows *r, float value);
 void pg_put_time(struct pg_rows *r, int64_t us);          /* TIME_NONE: NULL */
 void pg_put_bytes(struct pg_rows *r, struct bytes value); /* text, bytea, uuid */
 void pg_put_jsonb(struct pg_rows *r, struct bytes text);
+/** json: a checked text, without the white space outside of its strings. */
+void pg_put_json(struct pg_rows *r, struct bytes text);
+void pg_put_uuid(struct pg_rows *r, const struct pg_uuid *value);
+void pg_put_i64s(struct pg_rows *r, const int64_t *values, size_t n); /* bigint[] */
 
 #endif

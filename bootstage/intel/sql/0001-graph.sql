@@ -33,23 +33,24 @@ CREATE INDEX intel_edges_rev ON intel_edges (dst, kind, src);
 -- The number of a record in this database: half a SHA-256, so that 16 bytes of any key find it.
 CREATE FUNCTION record_of(key text) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	RETURN left(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 32)::uuid;
+-- Of one that has no "modified": what this feed says.
+CREATE FUNCTION record_of(key text, feed text) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN record_of(key || chr(10) || feed);
 
--- The newest version of each object of all feeds. Small rows: every load of a feed looks at all of its own.
--- claims: the edges that it says, src, kind, dst one after the other.
+-- The newest version of each object of all feeds; what has no version is kept for each feed by itself (record_of below).
+-- claims: the edges that it says, src, kind, dst one after the other. doc: its text, white space outside of strings taken
+-- out; it was checked, doc::jsonb succeeds.
+-- Every load of a feed looks at all of its own records: all that it needs is in the index.
 CREATE TABLE records (
-	rec      uuid PRIMARY KEY,
+	rec      uuid NOT NULL,
 	feed_id  integer NOT NULL,
 	modified timestamptz,
-	hash     uuid NOT NULL,                    -- of its text
+	hash     uuid NOT NULL,                    -- of its text as it came
 	revoked  boolean NOT NULL,
 	node_id  bigint,                           -- NULL: a relationship
-	claims   bigint[]
-) WITH (fillfactor = 95);
-
--- Its text, white space outside of strings taken out. It was checked: doc::jsonb succeeds.
-CREATE TABLE docs (
-	rec uuid PRIMARY KEY,
-	doc json COMPRESSION lz4 NOT NULL
+	claims   bigint[],
+	doc      json COMPRESSION lz4 NOT NULL,
+	PRIMARY KEY (rec) INCLUDE (hash, modified, feed_id)
 );
 
 -- Edges of which an end is not there yet.

@@ -1,0 +1,209 @@
+#include "bootstage/intel/loadbatch.h"
+
+#include <sodium/crypto_hash_sha256.h>
+#include <stdlib.h>
+
+#define CHUNK (512u << 10)
+#define ALIGN 16u
+
+struct load_chunk {
+	struct load_chunk *next;
+	size_t n, room;
+	_Alignas(ALIGN) uint8_t p[];
+};
+
+struct pg_uuid record_number(const struct record *r, struct bytes feed)
+{
+	crypto_hash_sha256_state s;
+	uint8_t out[crypto_hash_sha256_BYTES];
+	struct pg_uuid ret;
+
+	(void)crypto_hash_sha256_init(&s);
+	(void)crypto_hash_sha256_update(&s, r->key.p, r->key.n);
+	if (r->modified_us == TIME_NONE) {
+		(void)crypto_hash_sha256_update(&s, (const uint8_t *)"\n", 1);
+		(void)crypto_hash_sha256_update(&s, feed.p, feed.n);
+	}
+	(void)crypto_hash_sha256_final(&s, out);
+	memcpy(ret.b, out, sizeof(ret.b));
+	return ret;
+}
+
+/* --- memory --- */
+
+static struct load_chunk *chunk_new(size_t room)
+{
+	struct load_chunk *c = malloc(sizeof(*c) + room);
+
+	if (c)
+		*c = (struct load_chunk){ .room = room };
+	return c;
+}
+
+/* NULL when there is no memory. What is larger than a chunk has one of its own. */
+static void *take(struct load_batch *b, size_t n)
+{
+	struct load_chunk *c = b->chunks;
+	size_t need = (n + ALIGN - 1) / ALIGN * ALIGN;
+
+	if (!c || c->room - c->n < need) {
+		c = chunk_new(need > CHUNK ? need : CHUNK);
+		if (!c)
+			return NULL;
+		c->next = b->chunks;
+		b->chunks = c;
+	}
+	c->n += need;
+	b->bytes += need;
+	return c->p + c->n - need;
+}
+
+static int copy(struct load_batch *b, struct bytes in, struct bytes *ret)
+{
+	void *p = take(b, in.n ? in.n : 1);
+
+	if (!p)
+		return -ENOMEM;
+	if (in.n)
+		memcpy(p, in.p, in.n);
+	*ret = bytes_of(p, in.n);
+	return 0;
+}
+
+int load_batch_init(struct load_batch *b, size_t rows_max, size_t bytes_max, struct why *w)
+{
+	struct load_batch n = { .rows_max = rows_max, .bytes_max = bytes_max, .n_slots = 16 };
+
+	while (n.n_slots < 2 * rows_max)
+		n.n_slots *= 2;
+	n.at = calloc(rows_max, sizeof(*n.at));
+	n.slots = calloc(n.n_slots, sizeof(*n.slots));
+	if (!n.at || !n.slots) {
+		load_batch_done(&n);
+		return fail(w, -ENOMEM, "out of memory for %zu records", rows_max);
+	}
+	*b = n;
+	return 0;
+}
+
+static void chunks_free(struct load_chunk *c)
+{
+	while (c) {
+		struct load_chunk *next = c->next;
+
+		free(c);
+		c = next;
+	}
+}
+
+void load_batch_done(struct load_batch *b)
+{
+	chunks_free(b->chunks);
+	free(b->at);
+	free(b->slots);
+	*b = (struct load_batch){ 0 };
+}
+
+void load_batch_reset(struct load_batch *b)
+{
+	struct load_chunk *keep = b->chunks;
+
+	if (keep) {
+		chunks_free(keep->next);
+		keep->next = NULL;
+		keep->n = 0;
+	}
+	if (keep && keep->room > CHUNK) {
+		free(keep);
+		b->chunks = NULL;
+	}
+	memset(b->slots, 0, b->n_slots * sizeof(*b->slots));
+	b->n = b->bytes = 0;
+	b->doubles = 0;
+}
+
+bool load_batch_full(const struct load_batch *b)
+{
+	return b->n >= b->rows_max || b->bytes >= b->bytes_max;
+}
+
+/* --- records --- */
+
+static int copy_nodes(struct load_batch *b, struct record *r, size_t n)
+{
+	const struct node *in = r->nodes;
+	struct node *nodes = take(b, n ? n * sizeof(*nodes) : 1);
+	int bad = nodes ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !bad && i < n; i++) {
+		nodes[i].kind = in[i].kind;
+		bad = bytes_equal(in[i].key, r->key) ? 0 : copy(b, in[i].key, &nodes[i].key);
+		if (bytes_equal(in[i].key, r->key))
+			nodes[i].key = r->key;
+		bad = bad ? bad : copy(b, in[i].name, &nodes[i].name);
+	}
+	r->nodes = nodes;
+	r->n_nodes = n;
+	return bad;
+}
+
+static int copy_edges(struct load_batch *b, struct record *r, size_t n)
+{
+	const struct edge *in = r->edges;
+	struct edge *edges = take(b, n ? n * sizeof(*edges) : 1);
+	int bad = edges ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !bad && i < n; i++) {
+		edges[i] = in[i];
+		bad = copy(b, in[i].src, &edges[i].src);
+		bad = bad ? bad : copy(b, in[i].dst, &edges[i].dst);
+	}
+	r->edges = edges;
+	r->n_edges = n;
+	return bad;
+}
+
+/* What is revoked says nothing any more; it is still there to be found. */
+static int copy_record(struct load_batch *b, const struct record *in, struct record *ret)
+{
+	size_t nodes = in->revoked && in->n_nodes > in->is_node ? in->is_node : in->n_nodes;
+	struct record r = *in;
+	int bad = copy(b, in->key, &r.key);
+
+	bad = bad ? bad : copy(b, in->text, &r.text);
+	bad = bad ? bad : copy_nodes(b, &r, nodes);
+	bad = bad ? bad : copy_edges(b, &r, in->revoked ? 0 : in->n_edges);
+	if (!bad)
+		*ret = r;
+	return bad;
+}
+
+/* The number is a digest: any of its bytes spread well. */
+static uint32_t *slot_of(const struct load_batch *b, const struct pg_uuid *rec)
+{
+	size_t at;
+
+	memcpy(&at, rec->b + 8, sizeof(at));
+	for (at &= b->n_slots - 1; b->slots[at]; at = (at + 1) & (b->n_slots - 1))
+		if (memcmp(b->at[b->slots[at] - 1].rec.b, rec->b, sizeof(rec->b)) == 0)
+			break;
+	return &b->slots[at];
+}
+
+int load_batch_add(struct load_batch *b, const struct pg_uuid *rec, const struct record *r, struct why *w)
+{
+	uint32_t *slot = slot_of(b, rec);
+	struct load_entry e = { .rec = *rec };
+
+	if (*slot) {
+		b->doubles++;
+		if (b->at[*slot - 1].r.modified_us > r->modified_us)
+			return 0;
+	}
+	if (copy_record(b, r, &e.r))
+		return fail(w, -ENOMEM, "out of memory for a record of %zu bytes", r->text.n);
+	if (!*slot)
+		*slot = (uint32_t)++b->n;
+	b->at[*slot - 1] = e;
+	return 0;
+}

@@ -1,0 +1,536 @@
+#include "bootstage/intel/loadjob.h"
+
+#include <sodium/crypto_shorthash.h>
+#include <sodium/randombytes.h>
+#include <stdlib.h>
+
+void load_job_free(struct load_job *j)
+{
+	free(j->wanted);
+	free(j->keys);
+	free(j->slots);
+	free(j->ends);
+	free(j->edges);
+	free(j->dangling);
+	free(j->claims);
+	free(j->gone);
+	*j = (struct load_job){ 0 };
+}
+
+static int no_memory(struct why *w)
+{
+	return fail(w, -ENOMEM, "out of memory for a batch");
+}
+
+/* An array of at least one element: nothing here is NULL for being empty. */
+static void *array(size_t n, size_t size)
+{
+	return calloc(n ? n : 1, size);
+}
+
+/* Memory for the arrays of parameters, which copy. */
+#define SCRATCH(type, name, count) AUTO_FREE type *name = array(count, sizeof(type))
+
+/* --- what is new --- */
+
+void load_job_ask(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(struct pg_uuid, recs, j->n);
+	SCRATCH(struct pg_uuid, hashes, j->n);
+	SCRATCH(int64_t, times, j->n);
+
+	if (!recs || !hashes || !times) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n; i++) {
+		const struct load_entry *e = &j->batch->at[j->first + i];
+
+		recs[i] = e->rec;
+		memcpy(hashes[i].b, e->r.hash, sizeof(hashes[i].b));
+		times[i] = e->r.modified_us;
+	}
+	pg_param_uuids(p, recs, j->n);
+	pg_param_uuids(p, hashes, j->n);
+	pg_param_times(p, times, j->n);
+}
+
+static int odd(struct why *w)
+{
+	return fail(w, -EPROTO, "PostgreSQL: an answer that was not asked for");
+}
+
+int load_job_told(struct load_job *j, const PGresult *rows, struct why *w)
+{
+	int n = PQntuples(rows);
+	struct load_wanted *wanted = array((size_t)n, sizeof(*wanted));
+
+	free(j->wanted);
+	j->wanted = wanted;
+	j->n_wanted = j->n_newer = j->n_refused = 0;
+	if (!wanted)
+		return no_memory(w);
+	for (size_t i = 0; i < j->n; i++)
+		j->batch->at[j->first + i].state = LOAD_KNOWN;
+	for (int i = 0; i < n; i++) {
+		int64_t at = pg_get_int(rows, i, 0);
+		bool newer = pg_get_bool(rows, i, 1);
+		struct load_entry *e;
+
+		if (at < 1 || (uint64_t)at > j->n)
+			return odd(w);
+		if (pg_get_bool(rows, i, 2)) {
+			j->n_refused++;
+			continue;
+		}
+		e = &j->batch->at[j->first + (size_t)at - 1];
+		e->state = newer ? LOAD_NEWER : LOAD_NEW;
+		j->n_newer += newer;
+		j->wanted[j->n_wanted++].e = e;
+	}
+	return 0;
+}
+
+/* --- nodes --- */
+
+static const uint8_t *hash_key(void)
+{
+	static uint8_t key[crypto_shorthash_KEYBYTES];
+	static bool made;
+
+	if (!made)
+		randombytes_buf(key, sizeof(key));
+	made = true;
+	return key;
+}
+
+static uint32_t *slot_of(const struct load_job *j, struct bytes key)
+{
+	uint64_t h;
+
+	(void)crypto_shorthash((uint8_t *)&h, key.p, key.n, hash_key());
+	for (h &= j->n_slots - 1; j->slots[h]; h = (h + 1) & (j->n_slots - 1))
+		if (bytes_equal(j->keys[j->slots[h] - 1].key, key))
+			break;
+	return &j->slots[h];
+}
+
+/* The place of a key in the table; there is room. */
+static uint32_t name(struct load_job *j, struct bytes key)
+{
+	uint32_t *slot = slot_of(j, key);
+
+	if (!*slot) {
+		j->keys[j->n_keys] = (struct load_key){ .key = key };
+		*slot = (uint32_t)++j->n_keys;
+	}
+	return *slot - 1;
+}
+
+static int names_room(struct load_job *j, struct why *w)
+{
+	size_t keys = 0, ends = 0, most = 0;
+
+	for (size_t i = 0; i < j->n_wanted; i++) {
+		const struct record *r = &j->wanted[i].e->r;
+
+		keys += r->n_nodes + 2 * r->n_edges;
+		ends += 2 * r->n_edges;
+		most = r->n_edges > most ? r->n_edges : most;
+	}
+	for (j->n_slots = 64; j->n_slots < 2 * keys;)
+		j->n_slots *= 2;
+	j->keys = array(keys, sizeof(*j->keys));
+	j->slots = array(j->n_slots, sizeof(*j->slots));
+	j->ends = array(ends, sizeof(*j->ends));
+	j->claims = array(3 * most, sizeof(*j->claims));
+	return j->keys && j->slots && j->ends && j->claims ? 0 : no_memory(w);
+}
+
+static void name_node(struct load_job *j, const struct load_entry *e, size_t i)
+{
+	const struct node *n = &e->r.nodes[i];
+	struct load_key *k = &j->keys[name(j, n->key)];
+	enum load_want want = i == 0 && e->r.is_node ? WANT_NODE : WANT_OBSERVABLE;
+
+	if (k->want > want || (k->want == want && want == WANT_OBSERVABLE))
+		return;
+	k->want = want;
+	k->kind = n->kind;
+	k->name = n->name;
+	k->owner = want == WANT_NODE ? e : NULL;
+}
+
+int load_job_names(struct load_job *j, struct why *w)
+{
+	int r = names_room(j, w);
+
+	for (size_t i = 0; !r && i < j->n_wanted; i++) {
+		const struct load_entry *e = j->wanted[i].e;
+
+		j->wanted[i].ends_at = j->n_ends;
+		for (size_t k = 0; k < e->r.n_nodes; k++)
+			name_node(j, e, k);
+		for (size_t k = 0; k < e->r.n_edges; k++) {
+			j->ends[j->n_ends++] = name(j, e->r.edges[k].src);
+			j->ends[j->n_ends++] = name(j, e->r.edges[k].dst);
+		}
+	}
+	for (size_t i = 0; !r && i < j->n_keys; i++) {
+		j->n_observables += j->keys[i].want == WANT_OBSERVABLE;
+		j->n_nodes += j->keys[i].want == WANT_NODE;
+	}
+	return r;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct bytes *x = &(*(const struct load_key *const *)a)->key,
+			   *y = &(*(const struct load_key *const *)b)->key;
+	int c = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+
+	return c ? c : (x->n > y->n) - (x->n < y->n);
+}
+
+void load_job_observables(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(const struct load_key *, order, j->n_observables);
+	SCRATCH(int16_t, kinds, j->n_observables);
+	SCRATCH(struct bytes, texts, j->n_observables);
+	size_t n = 0;
+
+	if (!order || !kinds || !texts) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n_keys; i++)
+		if (j->keys[i].want == WANT_OBSERVABLE)
+			order[n++] = &j->keys[i];
+	qsort(order, n, sizeof(*order), by_key);
+	for (size_t i = 0; i < n; i++) {
+		kinds[i] = (int16_t)order[i]->kind;
+		texts[i] = order[i]->key;
+	}
+	pg_param_i16s(p, kinds, n);
+	pg_param_texts(p, texts, n);
+	for (size_t i = 0; i < n; i++)
+		texts[i] = order[i]->name;
+	pg_param_texts(p, texts, n);
+}
+
+void load_job_keys(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(struct bytes, texts, j->n_keys);
+	SCRATCH(int16_t, made, j->n_keys);
+
+	if (!texts || !made) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n_keys; i++) {
+		texts[i] = j->keys[i].key;
+		made[i] = j->keys[i].want == WANT_NODE;
+	}
+	pg_param_texts(p, texts, j->n_keys);
+	pg_param_i16s(p, made, j->n_keys);
+}
+
+int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w)
+{
+	if ((size_t)PQntuples(rows) != j->n_keys)
+		return odd(w);
+	for (int i = 0; i < PQntuples(rows); i++) {
+		int64_t at = pg_get_int(rows, i, 0), id = pg_get_int(rows, i, 1);
+		struct load_key *k;
+
+		if (at < 1 || (uint64_t)at > j->n_keys)
+			return odd(w);
+		k = &j->keys[at - 1];
+		k->fresh = id < 0;
+		k->id = id < 0 ? -id : id;
+		j->n_fresh += k->fresh;
+	}
+	return 0;
+}
+
+/* --- edges --- */
+
+static int by_ends(const void *a, const void *b)
+{
+	const struct load_edge *x = a, *y = b;
+
+	if (x->src != y->src)
+		return x->src < y->src ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return (x->dst > y->dst) - (x->dst < y->dst);
+}
+
+/* NULL is smaller than any time in `first`, TIME_NONE: what is known counts. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a == TIME_NONE || (b != TIME_NONE && b < a) ? b : a;
+}
+
+/* Equal ones together, in the order of the table's key. */
+static size_t sum_up(struct load_edge *e, size_t n)
+{
+	size_t at = 0;
+
+	qsort(e, n, sizeof(*e), by_ends);
+	for (size_t i = 1; i < n; i++) {
+		if (by_ends(&e[at], &e[i]) != 0) {
+			e[++at] = e[i];
+			continue;
+		}
+		e[at].n += e[i].n;
+		e[at].first_us = earlier(e[at].first_us, e[i].first_us);
+		e[at].last_us = e[at].last_us > e[i].last_us ? e[at].last_us : e[i].last_us;
+	}
+	return n ? at + 1 : 0;
+}
+
+static void edge_add(struct load_job *j, const struct load_wanted *wanted, size_t k)
+{
+	const struct edge *e = &wanted->e->r.edges[k];
+	int64_t src = j->keys[j->ends[wanted->ends_at + 2 * k]].id;
+	int64_t dst = j->keys[j->ends[wanted->ends_at + 2 * k + 1]].id;
+
+	if (src == 0 || dst == 0)
+		j->dangling[j->n_dangling++] = (struct load_dangling){ wanted->e, e };
+	else
+		j->edges[j->n_edges++] = (struct load_edge){ .src = src,
+							     .dst = dst,
+							     .kind = (int16_t)e->kind,
+							     .n = 1,
+							     .first_us = e->first_us,
+							     .last_us = e->last_us };
+}
+
+int load_job_edges(struct load_job *j, struct why *w)
+{
+	j->edges = array(j->n_ends / 2, sizeof(*j->edges));
+	j->dangling = array(j->n_ends / 2, sizeof(*j->dangling));
+	if (!j->edges || !j->dangling)
+		return no_memory(w);
+	for (size_t i = 0; i < j->n_wanted; i++)
+		for (size_t k = 0; k < j->wanted[i].e->r.n_edges; k++)
+			edge_add(j, &j->wanted[i], k);
+	j->n_edges = sum_up(j->edges, j->n_edges);
+	return 0;
+}
+
+static void edge_ends(const struct load_edge *e, size_t n, struct pg_params *p)
+{
+	SCRATCH(int64_t, ids, n);
+	SCRATCH(int16_t, kinds, n);
+
+	if (!ids || !kinds) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = e[i].src;
+		kinds[i] = e[i].kind;
+	}
+	pg_param_i64s(p, ids, n);
+	pg_param_i16s(p, kinds, n);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = e[i].dst;
+	pg_param_i64s(p, ids, n);
+}
+
+void load_job_edge_arrays(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(int64_t, times, j->n_edges);
+	SCRATCH(int32_t, counts, j->n_edges);
+
+	if (!times || !counts) {
+		p->no_memory = true;
+		return;
+	}
+	edge_ends(j->edges, j->n_edges, p);
+	for (size_t i = 0; i < j->n_edges; i++)
+		times[i] = j->edges[i].first_us;
+	pg_param_times(p, times, j->n_edges);
+	for (size_t i = 0; i < j->n_edges; i++) {
+		times[i] = j->edges[i].last_us;
+		counts[i] = j->edges[i].n;
+	}
+	pg_param_times(p, times, j->n_edges);
+	pg_param_i32s(p, counts, j->n_edges);
+}
+
+/* --- old versions --- */
+
+void load_job_newer(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(struct pg_uuid, recs, j->n_newer);
+	size_t n = 0;
+
+	if (!recs) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n_wanted; i++)
+		if (j->wanted[i].e->state == LOAD_NEWER)
+			recs[n++] = j->wanted[i].e->rec;
+	pg_param_uuids(p, recs, n);
+}
+
+int load_job_gone(struct load_job *j, const PGresult *rows, struct why *w)
+{
+	int n = PQntuples(rows);
+
+	free(j->gone);
+	j->n_gone = 0;
+	j->gone = array((size_t)n, sizeof(*j->gone));
+	if (!j->gone)
+		return no_memory(w);
+	for (int i = 0; i < n; i++)
+		j->gone[j->n_gone++] = (struct load_edge){ .src = pg_get_int(rows, i, 0),
+							   .kind = (int16_t)pg_get_int(rows, i, 1),
+							   .dst = pg_get_int(rows, i, 2) };
+	qsort(j->gone, j->n_gone, sizeof(*j->gone), by_ends);
+	return 0;
+}
+
+void load_job_gone_again(const struct load_job *j, struct pg_params *p)
+{
+	edge_ends(j->gone, j->n_gone, p);
+}
+
+static bool is_known(const struct load_key *k)
+{
+	return k->want == WANT_NODE && !k->fresh;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	int64_t x = (*(const struct load_key *const *)a)->id, y = (*(const struct load_key *const *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+static void known_arrays(const struct load_key *const *order, size_t n, struct pg_params *p)
+{
+	SCRATCH(int64_t, numbers, n);
+	SCRATCH(int16_t, smalls, n);
+	SCRATCH(struct bytes, names, n);
+
+	if (!numbers || !smalls || !names) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		numbers[i] = order[i]->id;
+		smalls[i] = (int16_t)order[i]->kind;
+		names[i] = order[i]->name;
+	}
+	pg_param_i64s(p, numbers, n);
+	pg_param_i16s(p, smalls, n);
+	pg_param_texts(p, names, n);
+	for (size_t i = 0; i < n; i++) {
+		numbers[i] = order[i]->owner->r.modified_us;
+		smalls[i] = order[i]->owner->r.revoked;
+	}
+	pg_param_times(p, numbers, n);
+	pg_param_i16s(p, smalls, n);
+}
+
+void load_job_known_nodes(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(const struct load_key *, order, j->n_nodes);
+	size_t n = 0;
+
+	if (!order) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n_keys; i++)
+		if (is_known(&j->keys[i]))
+			order[n++] = &j->keys[i];
+	qsort(order, n, sizeof(*order), by_id);
+	known_arrays(order, n, p);
+}
+
+/* --- rows --- */
+
+static void put_name(struct pg_rows *rows, struct bytes text)
+{
+	if (text.n)
+		pg_put_bytes(rows, text);
+	else
+		pg_put_null(rows);
+}
+
+/* nodes (node_id, kind, key, name, modified, revoked, feed_id) */
+void load_job_node_row(const struct load_job *j, size_t i, struct pg_rows *rows)
+{
+	const struct load_key *k = &j->keys[i];
+
+	if (k->want != WANT_NODE || !k->fresh)
+		return;
+	pg_row(rows, 7);
+	pg_put_i64(rows, k->id);
+	pg_put_i16(rows, (int16_t)k->kind);
+	pg_put_bytes(rows, k->key);
+	put_name(rows, k->name);
+	pg_put_time(rows, k->owner->r.modified_us);
+	pg_put_bool(rows, k->owner->r.revoked);
+	pg_put_i32(rows, j->feed);
+}
+
+/* What a record says that is stored: src, kind, dst. */
+static size_t claims_of(const struct load_job *j, const struct load_wanted *wanted)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < wanted->e->r.n_edges; k++) {
+		const uint32_t *end = &j->ends[wanted->ends_at + 2 * k];
+
+		if (j->keys[end[0]].id == 0 || j->keys[end[1]].id == 0)
+			continue;
+		j->claims[n++] = j->keys[end[0]].id;
+		j->claims[n++] = (int64_t)wanted->e->r.edges[k].kind;
+		j->claims[n++] = j->keys[end[1]].id;
+	}
+	return n;
+}
+
+/* records (rec, feed_id, modified, hash, revoked, node_id, claims, doc) */
+void load_job_record_row(const struct load_job *j, size_t i, struct pg_rows *rows)
+{
+	const struct load_entry *e = j->wanted[i].e;
+	size_t claims = claims_of(j, &j->wanted[i]);
+
+	pg_row(rows, 8);
+	pg_put_uuid(rows, &e->rec);
+	pg_put_i32(rows, j->feed);
+	pg_put_time(rows, e->r.modified_us);
+	pg_put_bytes(rows, bytes_of(e->r.hash, sizeof(e->r.hash)));
+	pg_put_bool(rows, e->r.revoked);
+	if (e->r.is_node && e->r.n_nodes)
+		pg_put_i64(rows, j->keys[*slot_of(j, e->r.nodes[0].key) - 1].id);
+	else
+		pg_put_null(rows);
+	if (claims)
+		pg_put_i64s(rows, j->claims, claims);
+	else
+		pg_put_null(rows);
+	pg_put_json(rows, e->r.text);
+}
+
+/* pending_edges (rec, src, kind, dst, first_seen, last_seen) */
+void load_job_pending_row(const struct load_job *j, size_t i, struct pg_rows *rows)
+{
+	const struct load_dangling *d = &j->dangling[i];
+
+	pg_row(rows, 6);
+	pg_put_uuid(rows, &d->e->rec);
+	pg_put_bytes(rows, d->edge->src);
+	pg_put_i16(rows, (int16_t)d->edge->kind);
+	pg_put_bytes(rows, d->edge->dst);
+	pg_put_time(rows, d->edge->first_us);
+	pg_put_time(rows, d->edge->last_us);
+}

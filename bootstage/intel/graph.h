@@ -150,7 +150,7 @@ struct edge {
 struct record {
 	struct bytes key;    /* of the record: STIX id, x-misp-...--UUID */
 	int64_t modified_us; /* microseconds since 1970, UTC; TIME_NONE where the format has none */
-	uint8_t hash[16];    /* BLAKE2b-128 of `text` */
+	uint8_t hash[16];    /* BLAKE2b-128 of `text`; and of where its edges lead, when that is not in it */
 	bool revoked;
 	bool is_node; /* false for relationships, which are only their edges */
 	const struct node *nodes;

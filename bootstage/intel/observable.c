@@ -218,7 +218,7 @@ static int clean_number(struct bytes in, uint8_t *buf, struct bytes *ret)
 	memcpy(text, in.p, in.n);
 	if (parse_u64(text, UINT32_MAX, &number, NULL))
 		return -EBADMSG;
-	*ret = bytes_of(buf, (size_t)snprintf((char *)buf, 48, "%u", (unsigned int)number));
+	*ret = bytes_of(buf, (size_t)snprintf((char *)buf, OBSERVABLE_ROOM, "%u", (unsigned int)number));
 	return 0;
 }
 
@@ -287,7 +287,7 @@ enum node_kind observable_look(struct bytes value)
 	static const enum node_kind tried[] = { NODE_IPV4_ADDR, NODE_IPV6_ADDR, NODE_MAC_ADDR, NODE_EMAIL_ADDR,
 						NODE_DOMAIN_NAME };
 	struct bytes in = trim(value);
-	uint8_t buf[EMAIL_MAX + 48];
+	uint8_t buf[EMAIL_MAX + OBSERVABLE_ROOM];
 
 	if (in.n > 3 && memmem(in.p, in.n < 32 ? in.n : 32, "://", 3))
 		return NODE_URL;

@@ -1,0 +1,57 @@
+/*
+ * gather - room in which the nodes and edges of one record are put together; used again for the next.
+ * Layer:  bootstage/intel. Pure but for memory.
+ * Trust:  keys and names are hostile text; a key longer than GRAPH_KEY_MAX is refused, a name is cut.
+ *
+ * Memory grows to what the largest record needed and is given back by gather_free(). What is put in is borrowed, and so is
+ * what gather_record() hands out: until the next gather_reset().
+ */
+#ifndef BOOTSTAGE_INTEL_GATHER_H
+#define BOOTSTAGE_INTEL_GATHER_H
+
+#include "bootstage/intel/observable.h"
+
+struct gather_block;
+
+struct gather {
+	struct node *nodes; /* private from here */
+	struct edge *edges;
+	size_t n_nodes, nodes_room, n_edges, edges_room;
+	struct gather_block *blocks, *block; /* all, and the one that is being filled */
+	uint64_t n_observables;              /* values that became a node, since the gather began */
+	uint64_t n_refused;                  /* values that are none of their kind */
+};
+
+void gather_reset(struct gather *g);
+void gather_free(struct gather *g);
+#define AUTO_GATHER CLEANUP(gather_free) struct gather
+
+/** n bytes that stay until gather_reset(). NULL when there is no memory. */
+uint8_t *gather_room(struct gather *g, size_t n);
+/** "TEXT TEXT.." in one piece. An empty slice when there is no memory. */
+struct bytes gather_join(struct gather *g, const struct bytes *part, size_t n);
+/** What a JSON string says (bootstage/intel/jsontext.h); empty when the value is none. */
+struct bytes gather_string(struct gather *g, struct bytes value);
+
+/** Returns 0; -ENOMEM; -E2BIG for a key that is too long. */
+MUST_USE int gather_node(struct gather *g, enum node_kind k, struct bytes key, struct bytes name);
+MUST_USE int gather_edge(struct gather *g, enum edge_kind k, struct bytes src, struct bytes dst);
+MUST_USE int gather_edge_between(struct gather *g, const struct edge *e);
+
+/**
+ * A value's node, and its key; ret->n is 0 when the value is none of its kind, which is counted and no failure.
+ * Returns 0; -ENOMEM.
+ */
+MUST_USE int gather_value(struct gather *g, const struct observable *o, struct bytes *ret_key);
+/** gather_value() and an edge from src to it, unless it is src. */
+MUST_USE int gather_observable(struct gather *g, struct bytes src, enum edge_kind k, const struct observable *o);
+/** The same of a file with a name (may be empty) and a hash that is part of its key; ret_key as gather_value(). */
+MUST_USE int gather_file(struct gather *g, struct bytes src, enum edge_kind k, struct bytes name,
+			 const struct observable *hash, struct bytes *ret_key);
+/** The node x-tag of a name, and its key. */
+MUST_USE int gather_tag(struct gather *g, struct bytes name, struct bytes *ret_key);
+
+/** Put what was gathered, and the text with its hash, into a record. @and_edges  the text does not say where the edges lead. */
+void gather_record(const struct gather *g, struct bytes text, bool and_edges, struct record *ret);
+
+#endif

@@ -9,7 +9,7 @@
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/migrate.h"
 #include "bootstage/intel/partition.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 
 struct outcome {
 	struct schema_state schema;
@@ -76,9 +76,11 @@ static int ensure(const struct store_opts *opts, bool committed, struct outcome 
 	struct intelconf c;
 	int r = store_config(opts, &c, w);
 
+	r = r ? r : servers_prepare(opts, &c, committed, w);
 	r = r ? r : store_connect(opts, &c, &p, w);
 	r = r ? r : migrate(&p, committed, &ret->schema, &ret->taken, w);
-	return r ? r : days(&p, &c, ret, w);
+	r = r ? r : days(&p, &c, ret, w);
+	return r ? r : servers_join(opts, &c, w);
 }
 
 int cmd_ensure(int argc, char **argv)

@@ -9,7 +9,7 @@
 #include "bootstage/intel/answerprint.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/lookup.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 #include "bootstage/intel/timeword.h"
 
 struct wanted {
@@ -89,6 +89,11 @@ static int print_json(const struct relquery *q, const struct answer *start, cons
 	json_time(&j, "to", q->to_us);
 	json_u64(&j, "count", a->n);
 	json_bool(&j, "cut", a->cut);
+	json_array(&j, "silent");
+	for (unsigned int i = 0; i < SHARDS_MAX; i++)
+		if (a->silent >> i & 1)
+			json_u64(&j, NULL, i);
+	json_end(&j);
 	json_array(&j, "related");
 	for (size_t i = 0; i < a->n; i++)
 		answer_json(&j, NULL, &a->at[i]);
@@ -127,36 +132,47 @@ static void print_near(const struct answers *near)
 /* What one question comes to. */
 struct outcome {
 	struct answers start, near, related;
+	struct servers servers;
 };
 
-static int ask(const struct store_opts *s, const char *text, const struct wanted *o, struct outcome *ret, struct why *w)
+static int ask(const struct store_opts *opts, const char *text, const struct wanted *o, struct outcome *ret,
+	       struct why *w)
 {
-	AUTO_PG p = { 0 };
-	struct related_server one = { .pg = &p };
-	struct intelconf c;
-	int r = store_config(s, &c, w);
+	static struct intelconf c;
+	int r = store_config(opts, &c, w);
 
-	r = r ? r : store_open(s, &c, &p, w);
-	r = r ? r : lookup_node(&p, text, &ret->start, &ret->near, w);
-	r = r ? r : related_find(&one, &o->query, ret->start.at[0].id, &ret->related, w);
+	r = r ? r : servers_open(opts, &c, &ret->servers, w);
+	r = r ? r : lookup_node(servers_first(&ret->servers), text, &ret->start, &ret->near, w);
+	r = r ? r : servers_related(&ret->servers, &o->query, ret->start.at[0].id, &ret->related, w);
 	if (r == -ETIMEDOUT)
 		(void)why_next(
-			w, r, "a smaller --depth, --kind, --direction or time window; statement_timeout in intel.conf");
+			w, r, "a smaller --depth, --kind, --direction or time window; statement-timeout of intel.conf");
 	return r;
+}
+
+/* What a server that is silent knows of telemetry is missing from the answer: it is not the whole one. */
+static int warn_silent(const struct outcome *o)
+{
+	for (unsigned int i = 0; i < SHARDS_MAX; i++)
+		if (o->related.silent >> i & 1)
+			(void)fprintf(stderr, PROGRAM ": server %u did not answer, its telemetry is missing%s%s\n", i,
+				      o->servers.at[i].why.code ? ": " : "", o->servers.at[i].why.text);
+	return o->related.silent ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int answer(const struct store_opts *s, const char *text, const struct wanted *o, bool json)
 {
-	struct outcome out = { 0 };
+	static struct outcome out;
 	struct why w = { 0 };
 	int r = ask(s, text, o, &out, &w), code;
 
 	if (r == 0)
 		r = json ? print_json(&o->query, &out.start.at[0], &out.related, &w)
 			 : print_text(&o->query, &out.related, &w);
-	code = r ? why_report(&w, PROGRAM) : EXIT_DONE;
+	code = r ? why_report(&w, PROGRAM) : warn_silent(&out);
 	if (r)
 		print_near(&out.near);
+	servers_close(&out.servers);
 	answers_free(&out.start);
 	answers_free(&out.near);
 	answers_free(&out.related);

@@ -6,7 +6,7 @@
 #include "bootstage/intel/answerprint.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/lookup.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 
 #define LIMIT_DEFAULT 50u
 #define LIMIT_MAX     10000u
@@ -57,12 +57,14 @@ static int read_wanted(struct wanted *o, struct why *w)
 static int search(const struct store_opts *s, const char *text, const struct wanted *o, struct answers *ret,
 		  struct why *w)
 {
-	AUTO_PG p = { 0 };
-	struct intelconf c;
+	static struct servers all;
+	static struct intelconf c;
 	int r = store_config(s, &c, w);
 
-	r = r ? r : store_open(s, &c, &p, w);
-	return r ? r : lookup_search(&p, text, o->query.nodes, o->query.limit, ret, w);
+	r = r ? r : servers_open(s, &c, &all, w);
+	r = r ? r : lookup_search(servers_first(&all), text, o->query.nodes, o->query.limit, ret, w);
+	servers_close(&all);
+	return r;
 }
 
 int cmd_search(int argc, char **argv)

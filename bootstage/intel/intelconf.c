@@ -45,7 +45,38 @@ static int set_trust(bool *ret, const char *value, struct why *w)
 		(void)sub;                                                                                             \
 		return call;                                                                                           \
 	}
+
+/* "1" of [server.1]: one more than the sections before it, or the same. */
+static int server_of(struct intelconf *c, const char *sub, struct intelserver **ret, struct why *w)
+{
+	uint64_t n = 0;
+
+	if (parse_u64(sub, INTELCONF_SERVERS - 1, &n, NULL) || n == 0 || n > c->n_servers)
+		return misuse(w, -EBADMSG, "servers are numbered 1 to %u, in their order", INTELCONF_SERVERS - 1);
+	if (n == c->n_servers)
+		c->n_servers++;
+	*ret = &c->servers[n];
+	return 0;
+}
+
+static int set_server(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct intelserver *s = NULL;
+	int r = server_of(into, sub, &s, w);
+
+	return r ? r : ini_text(s->connect, sizeof(s->connect), value, w);
+}
+
+static int set_server_peer(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct intelserver *s = NULL;
+	int r = server_of(into, sub, &s, w);
+
+	return r ? r : ini_text(s->peer, sizeof(s->peer), value, w);
+}
+
 SETTER(set_connect, ini_text(c->connect, sizeof(c->connect), value, w))
+SETTER(set_peer, ini_text(c->servers[0].peer, sizeof(c->servers[0].peer), value, w))
 SETTER(set_folder, set_path(c->folder, value, w))
 SETTER(set_socket, set_path(c->socket, value, w))
 SETTER(set_user, ini_text(c->user, sizeof(c->user), value, w))
@@ -58,6 +89,7 @@ SETTER(set_keep, set_number(&c->keep_days, value, 0, KEEP_DAYS_MAX, w))
 
 static const struct ini_key keys[] = {
 	{ "database", "connect", set_connect, false },
+	{ "database", "peer", set_peer, false },
 	{ "database", "folder", set_folder, false },
 	{ "database", "socket", set_socket, false },
 	{ "database", "user", set_user, false },
@@ -65,6 +97,8 @@ static const struct ini_key keys[] = {
 	{ "database", "connect-timeout", set_connect_timeout, false },
 	{ "database", "statement-timeout", set_statement_timeout, false },
 	{ "telemetry", "clock", set_clock, false },
+	{ "server.*", "connect", set_server, false },
+	{ "server.*", "peer", set_server_peer, false },
 	{ "telemetry", "ahead", set_ahead, false },
 	{ "telemetry", "keep", set_keep, false },
 };
@@ -75,9 +109,18 @@ void intelconf_defaults(struct intelconf *ret)
 		.user = "postgres",
 		.connect_timeout_s = 5,
 		.statement_timeout_s = 30,
+		.n_servers = 1,
 		.ahead_days = 7,
 		.keep_days = 30,
 	};
+}
+
+static int check_servers(const struct intelconf *c, const char *name, struct why *w)
+{
+	for (unsigned int i = 1; i < c->n_servers; i++)
+		if (!c->servers[i].connect[0])
+			return misuse(w, -EBADMSG, "%s: [server.%u] without connect", name, i);
+	return 0;
 }
 
 int intelconf_parse(struct bytes text, const char *name, struct intelconf *ret, struct why *w)
@@ -87,6 +130,7 @@ int intelconf_parse(struct bytes text, const char *name, struct intelconf *ret, 
 
 	intelconf_defaults(&c);
 	r = ini_read(text, name, keys, ARRAY_SIZE(keys), &c, w);
+	r = r ? r : check_servers(&c, name, w);
 	if (!r)
 		*ret = c;
 	return r;

@@ -18,6 +18,14 @@
 #define AHEAD_DAYS_MAX   30u
 #define KEEP_DAYS_MAX    36500u
 
+#define INTELCONF_SERVERS 16u
+
+/* A further server of telemetry, [server.N]; N is the number of its shard. */
+struct intelserver {
+	char connect[INTELCONF_STRING];
+	char peer[INTELCONF_STRING]; /* how the other servers reach it; "": the same */
+};
+
 struct intelconf {
 	char connect
 		[INTELCONF_STRING];  /* of a server of others; "": the private cluster, which the next four describe */
@@ -29,6 +37,10 @@ struct intelconf {
 	unsigned int statement_timeout_s;
 
 	bool trust_clock;        /* the administrator keeps it right, whatever the kernel knows */
+	/* [0] is the first one, with a peer only; then in the order of their numbers, without holes. */
+	struct intelserver servers[INTELCONF_SERVERS];
+	unsigned int n_servers; /* 1: no others */
+
 	unsigned int ahead_days; /* days for telemetry that are made in advance */
 	unsigned int keep_days;  /* full days of telemetry that are kept; 0: all */
 };

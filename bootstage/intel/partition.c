@@ -80,7 +80,7 @@ static void create_sql(int64_t day, char sql[CREATE_ROOM])
 	/* With the same CHECK that it is going to have as a partition there is nothing to search when it is attached. */
 	(void)snprintf(
 		sql, CREATE_ROOM,
-		"CREATE TABLE %s (LIKE telemetry_edges INCLUDING DEFAULTS INCLUDING STORAGE INCLUDING COMPRESSION, "
+		"CREATE TABLE %s (LIKE telemetry_edges INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION, "
 		"CONSTRAINT day CHECK (ts >= '%s 00:00:00+00' AND ts < '%s 00:00:00+00'));"
 		"ALTER TABLE telemetry_edges ATTACH PARTITION %s FOR VALUES FROM ('%s 00:00:00+00') TO ('%s 00:00:00+00');"
 		"ALTER TABLE %s DROP CONSTRAINT day",

@@ -1,0 +1,135 @@
+#!/bin/sh
+# Several servers as one store (N10; docs/intel-scale.md): telemetry by agent over two clusters, the graph copied by logical
+# replication, the walk over both, queries through any of them, and a server that is dead.
+. "$(dirname "$0")/tap.sh"
+. "$root/tests/cli/pg.sh"
+pg_name=first pg_start wal_level=logical
+pg_name=first && pg_use first
+a=$pg
+pg_name=second
+pg_start wal_level=logical
+b=$pg
+pg_use first
+printf '[database]\nconnect=%s\n[server.1]\nconnect=%s\n' "$a" "$b" >intel.conf
+at() { # at first|second QUERY
+	pg_use "$1" && pg_sql "$2"
+	pg_use first
+}
+says_at() { # says_at first|second NAME EXPECTED QUERY
+	pg_use "$1"
+	shift
+	pg_says "$@"
+	pg_use first
+}
+related() { tandem-intel related --config intel.conf "$@"; }
+keys() { python3 -c 'import json, sys; print(" ".join("%s/%d" % (x["key"], x["depth"]) for x in json.load(open(sys.argv[1]))["related"]))' "$out"; }
+reaches() { # reaches CODE NAME 'KEY/DEPTH...' ARGS...
+	code=$1 name=$2 want_keys=$3
+	shift 3
+	related "$@" --json >"$out" 2>"$err" </dev/null
+	got="$? $(keys 2>&1)"
+	if [ "$got" = "$code $want_keys" ]; then result 0 "$name"; else result 1 "$name" "is: $got, want: $code $want_keys $(cat "$err")"; fi
+}
+copied() { # until the second has all that the first has
+	for _ in $(seq 200); do
+		[ "$(at first 'SELECT count(*), (SELECT count(*) FROM intel_edges) FROM nodes')" = "$(at second 'SELECT count(*), (SELECT count(*) FROM intel_edges) FROM nodes')" ] && return
+		sleep 0.05
+	done
+	return 1
+}
+
+exits 0 'both are made one store' tandem-intel ensure --config intel.conf
+exits 0 'twice' tandem-intel ensure --config intel.conf
+says_at second 'the second follows' 1 "SELECT count(*) FROM pg_subscription WHERE subname = 'tandem_intel'"
+
+# The graph is loaded at the first.
+pg_sql "INSERT INTO nodes (kind, key, name) SELECT 41, 'x-host--' || i, 'host ' || i FROM generate_series(1, 100) i"
+pg_sql "INSERT INTO nodes (kind, key, name) SELECT 29, 'ipv4-addr--' || i, NULL FROM generate_series(1, 5) i"
+pg_sql "INSERT INTO nodes (kind, key, name) VALUES (10, 'malware--1', 'Cutlet Loader'), (8, 'intrusion-set--1', 'Green Heron')"
+pg_sql "INSERT INTO intel_edges (src, kind, dst) SELECT m.node_id, 7, a.node_id FROM nodes m, nodes a WHERE m.key = 'malware--1' AND a.kind = 29"
+pg_sql "INSERT INTO intel_edges (src, kind, dst) SELECT g.node_id, 36, m.node_id FROM nodes g, nodes m WHERE g.kind = 8 AND m.kind = 10"
+check 'it is copied' copied
+at second "INSERT INTO nodes (kind, key) VALUES (10, 'malware--2')" 2>"$err"
+says 'this server has a copy of the graph' 'nobody else writes to the copy'
+says_at second 'and nothing was' 0 "SELECT count(*) FROM nodes WHERE key = 'malware--2'"
+
+# Telemetry of the even agents at the first, of the odd ones at the second.
+for s in first second; do
+	at $s "CREATE TABLE IF NOT EXISTS telemetry_edges_2026_03_01 PARTITION OF telemetry_edges FOR VALUES FROM ('2026-03-01 00:00Z') TO ('2026-03-02 00:00Z')"
+done
+rows() { # rows first|second REST
+	at "$1" "INSERT INTO telemetry_edges (ts, agent_id, src, dst, kind) SELECT '2026-03-01T10:00Z', i, h.node_id, a.node_id, 50 FROM generate_series(1, 100) i, nodes h, nodes a WHERE i % 2 = $2 AND h.key = 'x-host--' || i AND a.key = 'ipv4-addr--' || (i % 5 + 1)"
+}
+rows first 0
+rows second 1
+window='--from 2026-03-01 --to 2026-03-02'
+count_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["count"])' "$out"; }
+# shellcheck disable=SC2086 # several words
+exits 0 'from the group to the hosts of both' related intrusion-set--1 $window --kind uses --kind communicates-with --kind connected --kind x-host --json
+check 'which are all' test "$(count_of)" = 100
+prints '"silent": []' 'and nobody was silent'
+# shellcheck disable=SC2086
+reaches 0 'from a host of the second, over the graph of the first' 'malware--1/2 intrusion-set--1/3' x-host--1 $window --kind malware --kind intrusion-set --kind connected --kind communicates-with --kind uses
+reaches 0 'the graph alone is one query' 'malware--1/1' intrusion-set--1 --intel --depth 1
+# shellcheck disable=SC2086
+exits 0 'one database of them' related --connect "$a" malware--1 $window --kind communicates-with --kind connected --kind x-host --json
+check 'has its half' test "$(count_of)" = 50
+# shellcheck disable=SC2086
+exits 0 'a limit over both' related malware--1 $window --kind communicates-with --kind connected --limit 40 --json
+prints '"cut": true' 'cuts and says so'
+
+# Through any server.
+for s in first second; do
+	says_at $s "all telemetry through the $s" '100|50|50' "SELECT count(*), count(*) FILTER (WHERE shard = 0), count(*) FILTER (WHERE shard = 1) FROM telemetry_all"
+done
+says_at first 'a row for the second, through the first' '' "INSERT INTO telemetry_all (ts, agent_id, src, dst, kind, shard) VALUES ('2026-03-01T11:00Z', 1, 1, 1, 50, 1)"
+says_at second 'is at the second' 51 'SELECT count(*) FROM telemetry_edges'
+at second "INSERT INTO telemetry_edges (ts, agent_id, src, dst, kind, shard) VALUES ('2026-03-01T11:00Z', 1, 1, 1, 50, 0)" 2>"$err"
+says 'violates partition constraint' 'a row of another server is refused'
+
+# A server that is dead.
+pg_use second
+pg_kill
+pg_use first
+# shellcheck disable=SC2086
+exits 1 'the second is dead' related malware--1 $window --kind communicates-with --kind connected --kind x-host --json
+check 'the first still answers' test "$(count_of)" = 50
+says 'server 1 did not answer, its telemetry is missing: ' 'and it is said what is missing'
+prints '1
+	]' 'in JSON too'
+exits 0 'what needs none of it is whole' related malware--1 --intel
+says_at first 'a query for the shard of the first' 50 'SELECT count(*) FROM telemetry_all WHERE shard = 0'
+exits 1 'nothing is joined meanwhile' tandem-intel ensure --config intel.conf
+says 'server 1: '
+pg_use second
+pg_again
+pg_use first
+pg_sql "INSERT INTO nodes (kind, key, name) VALUES (10, 'malware--3', 'Later')"
+check 'when it is back the copy goes on' copied
+pg_kill
+# shellcheck disable=SC2086
+exits 1 'the first is dead: the second has the graph' related malware--1 $window --kind communicates-with --kind connected --kind x-host --json
+check 'and its own telemetry' test "$(count_of)" = 50
+says 'server 0 did not answer'
+exits 0 'search goes on' tandem-intel search --config intel.conf later
+pg_again
+
+# What cannot be joined.
+pg_name=third
+pg_start wal_level=replica
+c=$pg
+printf '[database]\nconnect=%s\n[server.1]\nconnect=%s\n' "$c" "$b" >other.conf
+exits 3 'a first one that nobody can copy' tandem-intel ensure --config other.conf
+says "wal_level is not 'logical'"
+exits 0 'a store of its own' tandem-intel ensure --connect "$c"
+pg_sql "INSERT INTO nodes (kind, key) VALUES (10, 'malware--4')"
+printf '[database]\nconnect=%s\n[server.1]\nconnect=%s\n[server.2]\nconnect=%s\n' "$a" "$b" "$c" >other.conf
+exits 3 'becomes no copy' tandem-intel ensure --config other.conf
+says 'server 2: it has nodes of its own'
+printf '[server.2]\nconnect=%s\n' "$b" >other.conf
+exits 2 'numbers have no holes' tandem-intel ensure --config other.conf
+says 'other.conf:2: [server.2] connect: servers are numbered'
+printf '[server.1]\npeer=%s\n' "$b" >other.conf
+exits 2 'a server without connect' tandem-intel ensure --config other.conf
+says '[server.1] without connect'
+finish

@@ -50,7 +50,7 @@ def refused(up):
 
 
 def main():
-    for number in '123':
+    for number in '12':
         images[number + '.0.0'] = appliance.image(number + '.0.0')
     machine = appliance.Appliance(os.path.join(appliance.SCENARIOS, 'update')).with_disk(a=images['1.0.0'])
     machine.with_stick(**{'v%s.reup' % version[0]: image.bundle() for version, image in images.items()})
@@ -63,13 +63,11 @@ def main():
     refused(up)
     tap.equal(up.install_json('v2.reup', '--force-same')['slot'], 'a', 'the same bundle goes into slot a')
     up = trial(machine, up, 'a', '2.0.0')
-    tap.equal(up.install_json('v3.reup')['slot'], 'b', 'v3 goes into slot b')
-    up = trial(machine, up, 'b', '3.0.0')
     up.boot.must('tandem rollback')
-    up = trial(machine, up, 'a', '2.0.0')
+    up = trial(machine, up, 'b', '2.0.0')
     up.boot.tell('systemctl poweroff')
     up.boot.ended()
-    power_off_state(machine, 'a', '2.0.0', None)
+    power_off_state(machine, 'b', '2.0.0', None)
 
 
 tap.run(main)

@@ -57,7 +57,6 @@ def main():
     machine = appliance.Appliance(os.path.join(appliance.SCENARIOS, 'bad-versions')).with_disk(a=appliance.image('1.0.0'))
     machine.with_stick(**{variant + '.reup': appliance.image(version, variant).bundle() for variant, version in VERSIONS.items()})
     up = machine.up()
-    up = left_by_itself(machine, up, 'panic', 1)
     up = left_by_itself(machine, up, 'bad-init', 1)
     up = left_by_itself(machine, up, 'bad-health', 1)
     up = left_by_itself(machine, up, 'panic', 3)

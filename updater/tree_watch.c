@@ -7,7 +7,7 @@
 #define REQUEST_MAX_MS  10000u
 #define LAST_LOOK_MS    2000u /* at least, for a look that is begun before the deadline */
 #define UNIT_NAME_SHOWN 70
-#define WAY_BACK_FREE   6000u /* three times the start may take this long before it shortens the deadline */
+#define WAY_BACK_FREE   3000u /* three times the start may take this long before it shortens the deadline */
 
 struct watch {
 	const struct sysconf_tree *conf;

@@ -117,6 +117,14 @@ bool jsontext_element(struct jsontext_walk *i, struct bytes *ret)
 	if (!walk_on(i))
 		return false;
 	*ret = walk_value(i);
+	while (i->p < i->end && scan_is_space(*i->p))
+		i->p++;
+	if (i->p == i->end || *i->p != ':')
+		return true;
+	do /* it was a key */
+		i->p++;
+	while (i->p < i->end && scan_is_space(*i->p));
+	*ret = walk_value(i);
 	return true;
 }
 

@@ -17,6 +17,7 @@
 	}
 
 int cmd_ensure(int argc, char **argv);
+int cmd_ingest(int argc, char **argv);
 int cmd_prune(int argc, char **argv);
 int cmd_related(int argc, char **argv);
 int cmd_seal(int argc, char **argv);

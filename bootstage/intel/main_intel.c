@@ -7,6 +7,7 @@
 
 static const struct verb verbs[] = {
 	{ "ensure", "[--committed] [--json]", "make the database ready: schema, and days for telemetry", cmd_ensure },
+	{ "ingest", "FILE|-|FOLDER [--feed NAME] [--json]", "load a feed: STIX or MISP", cmd_ingest },
 	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
 	  cmd_related },
 	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },

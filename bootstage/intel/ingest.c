@@ -1,0 +1,269 @@
+#include "bootstage/intel/ingest.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/proc.h"
+
+#define LANES_FEW    2u
+#define LANES_MANY   4u
+#define CPUS_MANY    16u
+#define RECORD_BYTES 1600u /* of text, on average; a batch is full at whichever comes first */
+#define MANIFEST     "manifest.json"
+#define MANIFEST_MAX (64u << 20)
+#define FILES_MAX    1000000u
+#define NAME_BYTES   255u
+
+void ingest_sizes(const struct tuneconf *c, const struct facts *f, struct load_options *ret)
+{
+	struct sizes s;
+
+	sizes_make(c, f, &s);
+	ret->rows = s.batch_records.value;
+	ret->bytes = ret->rows * RECORD_BYTES;
+	ret->lanes = f->n_cpus > CPUS_MANY ? LANES_MANY : f->n_cpus > 1 ? LANES_FEW : 1;
+}
+
+/* --- one stream --- */
+
+struct ingest {
+	struct load *load;
+	const struct feed_options *f;
+	const char *feed;
+	struct ingest_stats *stats;
+};
+
+struct file {
+	int fd;
+	const char *name;
+};
+
+static int file_some(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
+{
+	const struct file *f = arg;
+	ssize_t n;
+
+	do
+		n = read(f->fd, buf, room);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return fail_errno(w, "%s", f->name);
+	*ret_n = (size_t)n;
+	return 0;
+}
+
+static int ingest_fd(struct ingest *g, int fd, const char *name, struct why *w)
+{
+	struct file file = { .fd = fd, .name = name };
+	struct carve_source from = { .read = file_some, .arg = &file };
+	struct record_sink sink = load_sink(g->load);
+
+	g->stats->files++;
+	return feedread_stream(from, name, g->f, &sink, &g->stats->read, w);
+}
+
+/* --- folders --- */
+
+struct names {
+	char **at;
+	size_t n, room;
+};
+
+static void names_free(struct names *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->at[i]);
+	free(s->at);
+	*s = (struct names){ 0 };
+}
+
+#define AUTO_NAMES CLEANUP(names_free) struct names
+
+static int name_add(struct names *s, const char *name, struct why *w)
+{
+	if (s->n == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		char **at = room > FILES_MAX ? NULL : realloc(s->at, room * sizeof(*at));
+
+		if (!at)
+			return fail(w, room > FILES_MAX ? -E2BIG : -ENOMEM, "too many files for one feed");
+		s->at = at;
+		s->room = room;
+	}
+	s->at[s->n] = strdup(name);
+	return s->at[s->n++] ? 0 : fail(w, -ENOMEM, "out of memory");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_feed(const char *name)
+{
+	static const char *const endings[] = { ".json", ".jsonl", ".ndjson", ".stix", ".misp" };
+	static const char *const packed[] = { ".xz", ".gz", ".zst" };
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(packed); i++)
+		if (n > strlen(packed[i]) && strcmp(name + n - strlen(packed[i]), packed[i]) == 0) {
+			n -= strlen(packed[i]);
+			break;
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (n > strlen(endings[i]) &&
+		    memcmp(name + n - strlen(endings[i]), endings[i], strlen(endings[i])) == 0)
+			return name[0] != '.';
+	return false;
+}
+
+static int names_of_folder(int dir, struct names *ret, struct why *w)
+{
+	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0), r = 0;
+	AUTO_DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *e;
+
+	if (!d)
+		return fail_errno(w, "folder");
+	while (!r && (e = readdir(d)))
+		if (is_feed(e->d_name))
+			r = name_add(ret, e->d_name, w);
+	if (!r && ret->n)
+		qsort(ret->at, ret->n, sizeof(*ret->at), by_name);
+	return r;
+}
+
+/* A UUID and nothing else: it becomes a file's name. */
+static bool is_uuid(struct bytes key)
+{
+	if (key.n != 36)
+		return false;
+	for (size_t i = 0; i < key.n; i++)
+		if (!(key.p[i] == '-' || (key.p[i] >= '0' && key.p[i] <= '9') || (key.p[i] >= 'a' && key.p[i] <= 'f') ||
+		      (key.p[i] >= 'A' && key.p[i] <= 'F')))
+			return false;
+	return true;
+}
+
+/* {"UUID": {...}, ...}: the events of a MISP feed, each in UUID.json. */
+static int names_of_manifest(struct bytes text, struct names *ret, struct why *w)
+{
+	struct jsontext_walk i;
+	struct jsontext_member m;
+	struct jsontext t;
+	int r = jsontext_check(text, &t, w);
+
+	i = jsontext_walk(text);
+	while (!r && jsontext_member(&i, &m)) {
+		char name[48];
+
+		if (!is_uuid(m.key))
+			continue;
+		(void)snprintf(name, sizeof(name), "%.36s.json", (const char *)m.key.p);
+		r = name_add(ret, name, w);
+	}
+	return r ? why_in(w, r, MANIFEST) : 0;
+}
+
+static int names_read(int dir, struct names *ret, bool *ret_manifest, struct why *w)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	int r = file_read(dir, MANIFEST, MANIFEST_MAX, &text, &n, NULL);
+
+	if (r == -ENOENT)
+		return names_of_folder(dir, ret, w);
+	if (r)
+		return fail(w, r, MANIFEST ": %s", strerror(-r));
+	*ret_manifest = true;
+	return names_of_manifest(bytes_of(text, n), ret, w);
+}
+
+static void tell(const struct ingest *g, const char *name, const char *what)
+{
+	char line[NAME_BYTES + sizeof(((struct why *)NULL)->text) + 4];
+
+	(void)snprintf(line, sizeof(line), "%s: %s", name, what);
+	if (g->f->warn)
+		g->f->warn(g->f->arg, line);
+}
+
+/* A file that is no feed takes nothing from the others. */
+static int ingest_file(struct ingest *g, int dir, const char *name, struct why *w)
+{
+	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct why own = { 0 };
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		tell(g, name, fd < 0 ? strerror(errno) : "no file");
+		g->stats->missing += fd < 0;
+		g->stats->bad += fd >= 0;
+		return 0;
+	}
+	r = ingest_fd(g, fd, name, &own);
+	if (r != -ENODATA && r != -EBADMSG && r != -EIO && r != -E2BIG) {
+		if (r && w)
+			*w = own;
+		return r;
+	}
+	g->stats->bad++;
+	tell(g, name, own.text);
+	return 0;
+}
+
+static int ingest_folder(struct ingest *g, int dir, struct why *w)
+{
+	AUTO_NAMES names = { 0 };
+	bool manifest = false;
+	int r = names_read(dir, &names, &manifest, w);
+
+	if (!r && names.n == 0)
+		return fail(w, -ENODATA, "%s",
+			    manifest ? MANIFEST " names no events" : "no file of a feed in the folder");
+	for (size_t i = 0; !r && i < names.n; i++)
+		r = ingest_file(g, dir, names.at[i], w);
+	if (!r && g->stats->bad + g->stats->missing == names.n)
+		return fail(w, -EBADMSG, "none of the %zu files could be read", names.n);
+	return r;
+}
+
+/* --- all of it --- */
+
+static int ingest_open(struct ingest *g, const char *path, struct why *w)
+{
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return ingest_fd(g, STDIN_FILENO, g->feed, w);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return fail_errno(w, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return ingest_fd(g, fd, g->feed, w);
+	return why_in(w, ingest_folder(g, fd, w), "%s", path);
+}
+
+int ingest_path(const char *path, const struct load_options *o, const struct feed_options *f, struct ingest_stats *ret,
+		struct why *w)
+{
+	struct ingest g = { .f = f, .feed = o->feed, .stats = ret };
+	uint64_t start = now_ms();
+	int r = load_open(o, &g.load, w), finished;
+
+	if (r)
+		return r;
+	r = ingest_open(&g, path, w);
+	/* What was read before the end of a feed that broke off is good. */
+	finished = r == -ECANCELED || r == -ENOTCONN ? 0 : load_finish(g.load, r ? NULL : w);
+	ret->load = *load_stats(g.load);
+	ret->ms = now_ms() - start;
+	load_close(g.load);
+	return r ? r : finished;
+}

@@ -1,0 +1,39 @@
+/*
+ * ingest - a feed from where it is into the store: a file, standard input, a folder of files or of MISP events.
+ * Layer:  bootstage/intel. Act.
+ * Trust:  the feed is hostile, the names in a manifest as well.
+ */
+#ifndef BOOTSTAGE_INTEL_INGEST_H
+#define BOOTSTAGE_INTEL_INGEST_H
+
+#include "bootstage/intel/feedread.h"
+#include "bootstage/intel/load.h"
+#include "tuning/facts.h"
+#include "tuning/profile.h"
+
+struct ingest_stats {
+	struct feed_stats read;
+	struct load_stats load;
+	uint64_t files;
+	uint64_t missing; /* that a manifest names */
+	uint64_t bad;     /* that could not be read, or are no feed; only in a folder */
+	uint64_t ms;
+};
+
+/**
+ * Records of a batch (N5) and connections, by how big the machine is. Pure.
+ * @lanes  2 keep two processors busy while the one thread of ours reads; more than 16 processors: 4 (N8)
+ */
+void ingest_sizes(const struct tuneconf *c, const struct facts *f, struct load_options *ret);
+
+/**
+ * @path  a file, "-", or a folder: its manifest.json says which files there are (a MISP feed), or else all with the
+ *        ending of a feed are, in the order of their names
+ * @o     `feed` is set
+ * @ret   also filled on failure, with what there was until then
+ * Returns 0, also when records were dropped; what feedread_stream() and load.h fail with.
+ */
+MUST_USE int ingest_path(const char *path, const struct load_options *o, const struct feed_options *f,
+			 struct ingest_stats *ret, struct why *w);
+
+#endif

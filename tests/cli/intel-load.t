@@ -1,0 +1,161 @@
+#!/bin/sh
+# tandem-intel ingest on a real server: counts, loading again, newer and revoked versions, ends that come later, records that
+# the server refuses, deadlocks, two loaders at once (N2, N5, N9). A server that dies: intel-load-crash.t.
+. "$(dirname "$0")/tap.sh"
+. "$root/tests/cli/pg.sh"
+. "$root/tests/cli/feed.sh"
+pg_start
+exits 0 'the schema' tandem-intel ensure --connect "$pg"
+
+make_feed 1000 0 >feed.json
+make_feed 1000 1 >newer.json
+
+exits 0 'a feed' ingest feed.json --batch 500 --json
+tells 'all of it is new' '2001 2001 0 0 0' good new newer known refused
+tells 'its edges are stored, those too that came before their ends' '2000 1001' edges nodes
+pg_says 'as many nodes' 1001 'SELECT count(*) FROM nodes'
+pg_says 'as many edges' 2000 'SELECT count(*) FROM intel_edges'
+pg_says 'nothing waits' 0 'SELECT count(*) FROM pending_edges'
+pg_says 'the text of each' 2001 "SELECT count(*) FROM records WHERE doc::jsonb ->> 'id' IS NOT NULL"
+pg_says 'the text of a node is found by its key' 'malware 5' "SELECT doc ->> 'name' FROM nodes n JOIN records r ON r.rec = record_of(n.key) WHERE n.name = 'malware 5'"
+pg_says 'what was pending is claimed by its record' 2000 "$claims"
+graph >first
+
+exits 0 'again' ingest feed.json --batch 500 --json
+tells 'nothing of it is new' '0 0 2001 0' new newer known refused
+graph >again
+check 'the same graph' cmp first again
+for size in '--batch 7 --connections 1' '--batch 100 --connections 3' '--batch 5000'; do
+	empty
+	# shellcheck disable=SC2086 # two words each
+	exits 0 "in other batches: $size" ingest feed.json $size
+	graph >again
+	check "the same graph: $size" cmp first again
+done
+empty
+exits 0 'from standard input' sh -c 'tandem-intel ingest --connect "$1" - --feed feed <feed.json' - "$pg"
+graph >again
+check 'the same graph' cmp first again
+
+# newer versions take back what the older ones said
+exits 0 'every object in a newer version' ingest newer.json --batch 300 --json
+tells 'all are newer' '0 2001 0' new newer known
+pg_says 'the old edges are gone, the new ones there' '2000|1000' "SELECT count(*), count(*) FILTER (WHERE kind = 15) FROM intel_edges"
+pg_says 'no edge is said twice' 0 'SELECT count(*) FROM intel_edges WHERE n <> 1'
+pg_says 'no claim is left over' 2000 "$claims"
+graph >newer
+exits 0 'an older version' ingest feed.json --batch 300 --json
+tells 'changes nothing' '0 0 2001' new newer known
+graph >again
+check 'and the graph is the newer one' cmp newer again
+
+# versions, revoked, doubles
+empty
+m1=malware--00000000-0000-4000-8000-000000000001
+m2=malware--00000000-0000-4000-8000-000000000002
+link=',"relationship_type":"uses","source_ref":"'$m1'","target_ref":"'$m2'"'
+{
+	object malware 01 01 ',"name":"first","is_family":true'
+	object malware 01 03 ',"name":"third","is_family":true'
+	object malware 01 02 ',"name":"second","is_family":true'
+	object malware 02 01 ',"name":"two","is_family":true'
+	object relationship 01 01 "$link"
+	object relationship 02 01 "$link"
+} | bundle >small.json
+exits 0 'the same object three times' ingest small.json --json
+tells 'is one' '4 2' new known
+pg_says 'the newest stays' third "SELECT name FROM nodes WHERE key = '$m1'"
+pg_says 'two records say the same edge' 2 'SELECT n FROM intel_edges'
+object relationship 01 02 "$link"',"revoked":true' | bundle >r1.json
+exits 0 'one of them is revoked' ingest r1.json --feed small --json
+pg_says 'the other still says it' 1 'SELECT n FROM intel_edges'
+object relationship 02 02 "$link"',"revoked":true' | bundle >r2.json
+exits 0 'both are revoked' ingest r2.json --feed small
+pg_says 'nobody says it' 0 'SELECT count(*) FROM intel_edges'
+object malware 01 04 ',"name":"third","is_family":true,"revoked":true' | bundle >r3.json
+exits 0 'a node is revoked' ingest r3.json --feed small
+pg_says 'it is there and marked' t "SELECT revoked FROM nodes WHERE key = '$m1'"
+object relationship 01 03 "$link" | bundle >r4.json
+exits 0 'it is said again' ingest r4.json --feed small
+pg_says 'and is there again' 1 'SELECT n FROM intel_edges'
+
+# what two feeds say
+object malware 02 01 ',"name":"otherwise","is_family":true' | bundle >other.json
+exits 0 'the same version with another text from another feed' ingest other.json --json
+tells 'changes nothing' '0 0 1' new newer known
+exits 0 'from its own feed' ingest other.json --feed small --json
+tells 'is a correction' '0 1 0' new newer known
+printf '{"type":"ipv4-addr","spec_version":"2.1","id":"ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd","value":"198.51.100.3"%s}' '' | bundle >sco1.json
+printf '{"type":"ipv4-addr","spec_version":"2.1","id":"ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd","value":"198.51.100.3"%s}' ',"resolves_to_refs":["'$m1'"]' | bundle >sco2.json
+exits 0 'a value, which has no versions' ingest sco1.json
+exits 0 'more about it from another feed' ingest sco2.json --json
+tells 'is kept beside it, with the name of the value in this graph' '1 0 0 2' new newer known edges
+exits 0 'the first feed again' ingest sco1.json --json
+tells 'is known' '0 0 1' new newer known
+exits 0 'it does not say so any more' ingest sco1.json --feed sco2 --json
+tells 'which is newer' '0 1 0' new newer known
+pg_says 'its edge is gone' 0 'SELECT count(*) FROM intel_edges WHERE kind = 31'
+
+# ends that come later, with another feed
+empty
+object relationship 01 01 "$link" | bundle >edge.json
+{
+	object malware 01 01 ',"name":"one","is_family":true'
+	object malware 02 01 ',"name":"two","is_family":true'
+} | bundle >ends.json
+object relationship 01 02 "$link"',"revoked":true' | bundle >r5.json
+exits 0 'an edge without ends' ingest edge.json --json
+tells 'waits' '0 1 0' edges dangling resolved
+exits 0 'its ends' ingest ends.json --json
+tells 'are what it waited for' '1' resolved
+pg_says 'it is there' 1 'SELECT count(*) FROM intel_edges'
+exits 0 'it is revoked' ingest r5.json
+pg_says 'and gone' '0|0' 'SELECT (SELECT count(*) FROM intel_edges), (SELECT count(*) FROM late_claims)'
+empty
+exits 0 'an edge without ends' ingest edge.json
+exits 0 'it is revoked' ingest r5.json
+exits 0 'its ends' ingest ends.json
+pg_says 'it does not come back' '0|0' 'SELECT (SELECT count(*) FROM intel_edges), (SELECT count(*) FROM pending_edges)'
+
+# N9: a record that the server refuses is alone in quarantine; it is not tried again unless it changes
+empty
+pg_sql "ALTER TABLE nodes ADD CONSTRAINT poison CHECK (name <> 'malware 77'), ADD CONSTRAINT more CHECK (name <> 'malware 78')"
+exits 0 'two poisoned records' ingest feed.json --batch 500 --json
+tells 'are refused, all others stored' '1999 2' new refused
+says 'new row for relation "nodes" violates check constraint'
+pg_says 'they are in quarantine with the reason' '2|23514' 'SELECT count(*), min(sqlstate) FROM quarantine'
+pg_says 'their edges wait' t 'SELECT count(*) >= 2 FROM pending_edges'
+pg_sql 'ALTER TABLE nodes DROP CONSTRAINT poison, DROP CONSTRAINT more'
+exits 0 'again' ingest feed.json --batch 500 --json
+tells 'they are not tried' '0 2 1999' new refused known
+exits 0 'in another version' ingest newer.json --feed feed --batch 500 --json
+tells 'they are' '2 1999 0' new newer refused
+pg_says 'nothing waits' 0 'SELECT count(*) FROM pending_edges'
+
+empty
+pg_sql "CREATE SEQUENCE tries"
+pg_sql "CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF nextval(''tries'') <= 3 THEN RAISE deadlock_detected; END IF; RETURN NULL; END'"
+pg_sql 'CREATE TRIGGER deadlock AFTER INSERT ON records FOR EACH STATEMENT EXECUTE FUNCTION deadlock()'
+exits 0 'deadlocks' ingest feed.json --batch 500 --json
+tells 'are tried again' '2001 3' new retries
+pg_sql 'DROP TRIGGER deadlock ON records'
+graph >again
+check 'the same graph' cmp first again
+
+# two loaders of one feed at once
+empty
+ingest feed.json --batch 50 >one 2>&1 &
+pid=$!
+exits 0 'two at once' ingest feed.json --batch 70
+wait $pid
+result $? 'and the other' "$(cat one)"
+graph >again
+check 'the same graph' cmp first again
+
+# what is no feed
+exits 1 'no feed' sh -c 'echo "{}" >none.json; tandem-intel ingest --connect "$1" none.json' - "$pg"
+exits 1 'no file' ingest missing.json
+says 'missing.json'
+exits 2 'no batch' ingest feed.json --batch 0
+exits 2 'nothing' ingest
+finish

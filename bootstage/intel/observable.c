@@ -258,6 +258,7 @@ static int clean(const struct observable *o, struct bytes in, uint8_t *buf, stru
 	case NODE_VULNERABILITY:
 		return clean_vulnerability(in, buf, ret);
 	case NODE_X509_CERTIFICATE:
+	case NODE_HOST:
 		return keep_lower(in, buf, ret);
 	case NODE_URL:
 	case NODE_FILE:

@@ -28,7 +28,7 @@ const char *hash_name(struct bytes written);
 enum node_kind observable_look(struct bytes value);
 
 /**
- * Bring a value to the form that its node's key is made of: hashes, domains, e-mail and MAC addresses in lower case, IPv6 as
+ * Bring a value to the form that its node's key is made of: hashes, domains, hosts, e-mail and MAC addresses in lower case, IPv6 as
  * RFC 5952 says, no /32 or /128, "AS174" to "174", "cve-2017-0144" in upper case, no white space around it.
  * @o    kind and algorithm say what the value is; its value is replaced by one that lies in `buf`
  * @buf  o->value.n + OBSERVABLE_ROOM bytes

@@ -22,5 +22,6 @@ int cmd_prune(int argc, char **argv);
 int cmd_related(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
 int cmd_search(int argc, char **argv);
+int cmd_telemetry(int argc, char **argv);
 
 #endif

@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
 	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
 	  cmd_related },
 	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },
+	{ "ingest", "--telemetry [FILE|-|--socket PATH] [--json]", "store what agents saw", cmd_telemetry },
 	{ "seal", "[--json]", "index and freeze the days of telemetry that are over", cmd_seal },
 	{ "prune", "[--keep DAYS] [--json]", "drop the days of telemetry that are old", cmd_prune },
 };

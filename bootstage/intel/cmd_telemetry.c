@@ -1,0 +1,254 @@
+/*
+ * tandem-intel ingest --telemetry
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/args.h"
+#include "base/interrupt.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "bootstage/intel/cmd.h"
+#include "bootstage/intel/teldoor.h"
+#include "bootstage/intel/telstore.h"
+
+#define STATE_FOLDER "/var/lib/tandem/intel"
+#define SPOOL_NAME   "telemetry.spool"
+#define NOTES_MAX    10u /* warnings about one thing; what follows is counted */
+
+struct options {
+	struct store_opts store;
+	struct intelconf conf;
+	const char *file, *socket, *mode, *state, *spool_size, *batch;
+	bool json;
+	uint64_t spool_bytes, batch_rows, socket_mode;
+};
+
+/* What the pipe's calls need. */
+struct work {
+	struct telstore store;
+	struct teldoor *door; /* NULL: a file is read */
+	struct teldoor_facts facts;
+	unsigned int notes;
+};
+
+static int do_connect(void *arg, struct telseqs *agents, struct why *w)
+{
+	struct work *k = arg;
+	int r = telstore_connect(&k->store, agents, w);
+
+	if (!r && k->store.days_why.code)
+		log_warn("telemetry: days cannot be made: %s", k->store.days_why.text);
+	return r;
+}
+
+static int do_store(void *arg, struct telagg *rows, const struct telpipe_mark *marks, size_t n, struct why *w)
+{
+	struct work *k = arg;
+	bool known = k->store.unusable_why.code != 0;
+	int r = telstore_store(&k->store, rows, marks, n, w);
+
+	if (!known && k->store.unusable_why.code)
+		log_warn("telemetry: rows are dropped: %s", k->store.unusable_why.text);
+	return r;
+}
+
+static void do_disconnect(void *arg)
+{
+	telstore_disconnect(&((struct work *)arg)->store);
+}
+
+static void do_answer(void *arg, uint64_t tag, uint32_t agent, uint64_t seq, enum tel_verdict v)
+{
+	struct work *k = arg;
+
+	if (k->door)
+		teldoor_answer(k->door, tag, agent, seq, v);
+}
+
+static void do_note(void *arg, const struct why *w)
+{
+	struct work *k = arg;
+
+	if (k->notes++ < NOTES_MAX)
+		log_warn("telemetry: %s%s", w->text, k->notes == NOTES_MAX ? "; more of this is only counted" : "");
+}
+
+static const struct telpipe_ops ops = {
+	.connect = do_connect,
+	.store = do_store,
+	.disconnect = do_disconnect,
+	.answer = do_answer,
+	.note = do_note,
+};
+
+static void print_numbers(struct json *j, const struct work *k, const struct telpipe *p, const struct telspool *s)
+{
+	const struct telpipe_facts *f = &p->facts;
+
+	json_u64(j, "frames", f->frames);
+	json_u64(j, "duplicates", f->duplicates);
+	json_u64(j, "refused", k->facts.refused);
+	json_u64(j, "events", f->events);
+	json_u64(j, "rows", f->rows);
+	json_u64(j, "rows_late", k->store.late);
+	json_u64(j, "rows_unusable", k->store.unusable);
+	json_u64(j, "batches", f->batches);
+	json_u64(j, "outages", f->outages);
+	json_u64(j, "frames_spooled", f->spooled);
+	json_u64(j, "frames_replayed", f->replayed);
+	json_u64(j, "frames_dropped", f->dropped);
+	json_u64(j, "waiting_bytes", s->end_bytes - s->next_bytes);
+}
+
+static int print(const struct options *o, const struct work *k, const struct telpipe *p, const struct telspool *s,
+		 struct why *w)
+{
+	struct json j = { .to = stdout };
+	const struct telpipe_facts *f = &p->facts;
+
+	if (k->facts.refused)
+		log_warn("telemetry: %" PRIu64 " frames refused, the first: %s", k->facts.refused,
+			 k->facts.refusal.text);
+	if (!telspool_empty(s))
+		log_warn("telemetry: %" PRIu64 " bytes wait in the spool for the database",
+			 s->end_bytes - s->next_bytes);
+	if (o->json) {
+		json_object(&j, NULL);
+		print_numbers(&j, k, p, s);
+		json_end(&j);
+		return json_finish(&j, w);
+	}
+	(void)printf("%" PRIu64 " frames, %" PRIu64 " of them duplicates; %" PRIu64 " events, %" PRIu64
+		     " rows stored, %" PRIu64 " of them late\n",
+		     f->frames, f->duplicates, f->events, f->rows, k->store.late);
+	return fflush(stdout) ? fail_errno(w, "output") : 0;
+}
+
+static int take(const struct options *o, struct work *k, struct telpipe *p, struct why *w)
+{
+	AUTO_FD fd = -1;
+	int r;
+
+	if (o->socket) {
+		r = teldoor_listen(o->socket, (unsigned int)o->socket_mode, &k->door, w);
+		if (r)
+			return r;
+		log_info("telemetry: listening at %s", o->socket);
+		r = teldoor_serve(k->door, p, interrupt_seen, w);
+		k->facts = *teldoor_facts(k->door);
+		return r;
+	}
+	fd = strcmp(o->file, "-") == 0 ? dup(STDIN_FILENO) : open(o->file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(w, "%s", o->file);
+	r = teldoor_read(fd, p, interrupt_seen, &k->facts, w);
+	return r ? why_in(w, r, "%s", o->file) : 0;
+}
+
+/* With the spool, the database and the pipe between them. */
+static int run(const struct options *o, struct why *w)
+{
+	char path[256];
+	struct work k = { .store = { .opts = &o->store, .conf = &o->conf } };
+	struct telspool_disk disk = { .fd = -1 };
+	struct telspool spool = { 0 };
+	struct telpipe p = { 0 };
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/" SPOOL_NAME, o->state);
+	r = dir_make(o->state, 0700, w);
+	r = r ? r : telspool_disk_open(&disk, path, w);
+	r = r ? r : telspool_open(&spool, &telspool_disk, &disk, o->spool_bytes, w);
+	r = r ? r : telpipe_init(&p, &ops, &k, &spool, o->batch_rows, w);
+	if (!r) {
+		r = take(o, &k, &p, w);
+		if (!r || r == -EPROTO)
+			r = print(o, &k, &p, &spool, r ? NULL : w) ? -EIO : r;
+		telpipe_done(&p);
+	}
+	teldoor_close(k.door);
+	telstore_done(&k.store);
+	telspool_close(&spool);
+	telspool_disk_close(&disk);
+	return r;
+}
+
+static int mode_parse(const char *text, uint64_t *ret, struct why *w)
+{
+	char *end = NULL;
+	unsigned long v = strtoul(text, &end, 8);
+
+	if (text[0] < '0' || text[0] > '7' || *end || v > 0777)
+		return misuse(w, -EINVAL, "--mode: '%s' is no mode in octal", text);
+	*ret = v;
+	return 0;
+}
+
+static int check(struct options *o, struct why *w)
+{
+	int r = 0;
+
+	o->state = o->state ? o->state : STATE_FOLDER;
+	o->spool_bytes = TELSPOOL_MAX_BYTES;
+	o->batch_rows = 2000;
+	o->socket_mode = 0660;
+	if (o->socket && o->file)
+		return misuse(w, -EINVAL, "either a file or --socket");
+	if (!o->socket && !o->file)
+		o->file = "-";
+	if (o->spool_size)
+		r = parse_size(o->spool_size, &o->spool_bytes, w);
+	if (!r && o->batch)
+		r = parse_u64(o->batch, 100000, &o->batch_rows, w);
+	if (!r && o->mode)
+		r = mode_parse(o->mode, &o->socket_mode, w);
+	if (!r && o->batch_rows == 0)
+		r = misuse(w, -EINVAL, "--batch: at least 1");
+	return r ? r : store_config(&o->store, &o->conf, w);
+}
+
+int cmd_telemetry(int argc, char **argv)
+{
+	struct options o = { 0 };
+	bool telemetry = false;
+	const struct opt opts[] = {
+		STORE_OPTS(o.store),
+		{ .name = "telemetry",
+		  .help = "what agents saw, as docs/formats/telemetry.md has it",
+		  .flag = &telemetry },
+		{ .name = "socket",
+		  .arg = "PATH",
+		  .help = "listen there for agents until SIGTERM",
+		  .value = &o.socket },
+		{ .name = "mode", .arg = "OCTAL", .help = "of the socket; 0660", .value = &o.mode },
+		{ .name = "state", .arg = "DIR", .help = "with the spool; " STATE_FOLDER, .value = &o.state },
+		{ .name = "spool-size",
+		  .arg = "SIZE",
+		  .help = "at most so much waits on the disk; 256M",
+		  .value = &o.spool_size },
+		{ .name = "batch",
+		  .arg = "ROWS",
+		  .help = "that are stored at once, at the latest after 200 ms",
+		  .value = &o.batch },
+		{ .name = "json", .help = "print numbers as JSON", .flag = &o.json },
+	};
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(PROGRAM " ingest --telemetry [FILE|-|--socket PATH] [--json]",
+			   "Store what agents saw; nothing is acknowledged before it is durable.", opts,
+			   ARRAY_SIZE(opts), argc, argv, 0, 1, &args);
+
+	if (r >= 0)
+		return r;
+	o.file = args.n ? args.at[0] : NULL;
+	log_setup(PROGRAM, LOG_INFO);
+	interrupt_catch();
+	r = check(&o, &w);
+	r = r ? r : run(&o, &w);
+	return r ? why_report(&w, PROGRAM) : EXIT_DONE;
+}

@@ -1,0 +1,355 @@
+#include "bootstage/intel/telstore.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/proc.h"
+#include "bootstage/intel/observable.h"
+
+#define ID_NONE      (-1) /* a value that is not of its type */
+#define DAYS_EACH_MS 3600000u
+#define DAYS_SOON_MS 10000u
+
+/* Memory for what one node is stored as. */
+struct node_room {
+	char key[GRAPH_KEY_MAX + 1];
+	uint8_t clean[GRAPH_NAME_MAX + 48];
+};
+
+/* --- days --- */
+
+/* Make the days that are missing (N4), and note which there are. */
+static int days_look(struct telstore *s, struct why *w)
+{
+	struct clock_now now = clock_read(false);
+	struct day_list days = { 0 };
+	unsigned int made;
+	int r;
+
+	s->days_why = (struct why){ 0 };
+	IGNORE(ensure_partitions_exist(&s->pg, &now, s->conf->ahead_days, &made,
+				       &s->days_why)); /* kept for the caller */
+	r = partition_list(&s->pg, &days, w);
+	if (r)
+		return r;
+	day_list_free(&s->days);
+	s->days = days;
+	s->days_ms = now_ms();
+	return 0;
+}
+
+static bool day_there(const struct telstore *s, int64_t day)
+{
+	size_t from = 0, to = s->days.n;
+
+	while (from < to) {
+		size_t i = from + (to - from) / 2;
+
+		if (s->days.at[i] == day)
+			return true;
+		if (s->days.at[i] < day)
+			from = i + 1;
+		else
+			to = i;
+	}
+	return false;
+}
+
+static int days_refresh(struct telstore *s, const struct telagg *rows, struct why *w)
+{
+	uint64_t age = now_ms() - s->days_ms;
+	bool missing = false;
+
+	for (size_t i = 0; age > DAYS_SOON_MS && i < rows->n_rows && !missing; i++)
+		missing = !day_there(s, day_of(rows->rows[i].minute_us));
+	return missing || age > DAYS_EACH_MS ? days_look(s, w) : 0;
+}
+
+/* --- connection --- */
+
+static int agents_read(struct telstore *s, struct telseqs *agents, struct why *w)
+{
+	AUTO_PG_RESULT *res = NULL;
+	int r = pg_query(&s->pg, "SELECT agent_id, seq FROM telemetry_agents", NULL, &res, w);
+
+	for (int i = 0; !r && i < PQntuples(res); i++)
+		if (!telseqs_stored(agents, (uint32_t)pg_get_int(res, i, 0), (uint64_t)pg_get_int(res, i, 1)))
+			r = fail(w, -ENOSPC, "the database knows more than %u agents", TELSEQ_AGENTS_MAX);
+	return r;
+}
+
+int telstore_connect(struct telstore *s, struct telseqs *agents, struct why *w)
+{
+	int r = store_open(s->opts, s->conf, &s->pg, w);
+
+	r = r ? r : days_look(s, w);
+	r = r ? r : agents_read(s, agents, w);
+	if (r)
+		telstore_disconnect(s);
+	return r;
+}
+
+void telstore_disconnect(struct telstore *s)
+{
+	pg_close(&s->pg);
+	s->pg = (struct pg){ 0 };
+}
+
+void telstore_done(struct telstore *s)
+{
+	telstore_disconnect(s);
+	day_list_free(&s->days);
+	pg_rows_free(&s->edges);
+	pg_rows_free(&s->strays);
+}
+
+/* --- nodes --- */
+
+/* Nodes without an id, for one statement. */
+struct wanted {
+	uint32_t *names;
+	int16_t *kinds;
+	struct bytes *keys, *values;
+	struct node_room *room;
+	size_t n;
+};
+
+static void wanted_free(struct wanted *v)
+{
+	free(v->names);
+	free(v->kinds);
+	free(v->keys);
+	free(v->values);
+	free(v->room);
+}
+
+static int wanted_init(struct wanted *v, size_t n, struct why *w)
+{
+	v->names = calloc(n, sizeof(*v->names));
+	v->kinds = calloc(n, sizeof(*v->kinds));
+	v->keys = calloc(n, sizeof(*v->keys));
+	v->values = calloc(n, sizeof(*v->values));
+	v->room = calloc(n, sizeof(*v->room));
+	return v->names && v->kinds && v->keys && v->values && v->room ? 0 : fail(w, -ENOMEM, "out of memory");
+}
+
+/* "sha256:00ff" */
+static bool hash_split(struct observable *o)
+{
+	const uint8_t *colon = memchr(o->value.p, ':', o->value.n);
+
+	if (!colon)
+		return false;
+	o->algorithm = hash_name(bytes_of(o->value.p, (size_t)(colon - o->value.p)));
+	o->value = bytes_of(colon + 1, o->value.n - (size_t)(colon + 1 - o->value.p));
+	return o->algorithm != NULL;
+}
+
+/* The type in front of a key's two dashes. */
+static enum node_kind kind_of_key(struct bytes key)
+{
+	return node_kind_of(bytes_of(key.p, key.n > 38 ? key.n - 38 : 0));
+}
+
+/* Key, kind and name of a node; false when its value is not of its type. */
+static bool describe(const struct telagg_name *name, struct node_room *room, int16_t *ret_kind, struct bytes *ret_value)
+{
+	uint8_t scratch[8192];
+	struct observable o = { .kind = name->kind, .value = name->value };
+
+	if (name->kind == NODE_OTHER) {
+		memcpy(room->key, name->value.p, name->value.n);
+		room->key[name->value.n] = '\0';
+		*ret_kind = (int16_t)kind_of_key(name->value);
+		*ret_value = (struct bytes){ 0 };
+		return true;
+	}
+	if ((name->kind == NODE_HASH && !hash_split(&o)) || observable_clean(&o, room->clean) ||
+	    observable_key_room(o.value) > sizeof(scratch))
+		return false;
+	observable_key(&o, scratch, room->key);
+	*ret_kind = (int16_t)name->kind;
+	*ret_value = o.value;
+	return true;
+}
+
+static void want(struct telstore *s, struct telagg *rows, uint32_t i, struct wanted *v)
+{
+	struct telagg_name *name = &rows->names[i];
+	size_t at = v->n;
+
+	if (name->id)
+		return;
+	name->id = ID_NONE; /* and not asked for twice; the ids follow */
+	if (!describe(name, &v->room[at], &v->kinds[at], &v->values[at])) {
+		if (!s->unusable_why.code)
+			(void)fail(&s->unusable_why, -EBADMSG, "'%.*s' is no %s", (int)name->value.n,
+				   (const char *)name->value.p, node_kind_name(name->kind));
+		return;
+	}
+	v->names[at] = i;
+	v->keys[at] = bytes_str(v->room[at].key);
+	v->n++;
+}
+
+static int ask_ids(struct telstore *s, struct telagg *rows, const struct wanted *v, struct why *w)
+{
+	static const char sql[] =
+		"WITH v AS (SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[]) WITH ORDINALITY AS v(kind, key, "
+		"name, i)), new AS (INSERT INTO nodes (kind, key, name) SELECT DISTINCT ON (key) kind, key, nullif(name, '') "
+		"FROM v WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.key = v.key) ORDER BY key "
+		"ON CONFLICT (key) DO NOTHING RETURNING node_id, key) "
+		"SELECT v.i, coalesce(new.node_id, n.node_id) FROM v LEFT JOIN new USING (key) LEFT JOIN nodes n USING (key)";
+	AUTO_PG_PARAMS params = { 0 };
+	AUTO_PG_RESULT *res = NULL;
+	int r;
+
+	pg_param_i16s(&params, v->kinds, v->n);
+	pg_param_texts(&params, v->keys, v->n);
+	pg_param_texts(&params, v->values, v->n);
+	r = pg_query(&s->pg, sql, &params, &res, w);
+	for (int i = 0; !r && i < PQntuples(res); i++) {
+		int64_t at = pg_get_int(res, i, 0), id = pg_get_int(res, i, 1);
+
+		if (at < 1 || (uint64_t)at > v->n || id == 0)
+			return fail(w, -EDEADLK, "a node was made by somebody else just now");
+		rows->names[v->names[at - 1]].id = id;
+	}
+	return r;
+}
+
+static int resolve(struct telstore *s, struct telagg *rows, struct why *w)
+{
+	CLEANUP(wanted_free) struct wanted v = { 0 };
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < rows->n_names; i++)
+		n += rows->names[i].id == 0;
+	if (n == 0)
+		return 0;
+	r = wanted_init(&v, n, w);
+	for (uint32_t i = 0; !r && i < rows->n_names; i++)
+		want(s, rows, i, &v);
+	return r || v.n == 0 ? r : ask_ids(s, rows, &v, w);
+}
+
+/* --- rows --- */
+
+static void put(struct pg_rows *to, const struct telagg_row *r, int64_t src, int64_t dst)
+{
+	pg_row(to, 6);
+	pg_put_time(to, r->minute_us);
+	pg_put_i32(to, (int32_t)r->agent);
+	pg_put_i64(to, src);
+	pg_put_i64(to, dst);
+	pg_put_i16(to, (int16_t)r->kind);
+	pg_put_f32(to, (float)r->count);
+}
+
+static uint64_t sort_out(struct telstore *s, const struct telagg *rows)
+{
+	uint64_t unusable = 0;
+
+	pg_rows_reset(&s->edges);
+	pg_rows_reset(&s->strays);
+	for (size_t i = 0; i < rows->n_rows; i++) {
+		const struct telagg_row *r = &rows->rows[i];
+		int64_t src = rows->names[r->src].id, dst = rows->names[r->dst].id;
+
+		if (src == ID_NONE || dst == ID_NONE)
+			unusable++;
+		else
+			put(day_there(s, day_of(r->minute_us)) ? &s->edges : &s->strays, r, src, dst);
+	}
+	return unusable;
+}
+
+static int copy(struct telstore *s, const char *table, const struct pg_rows *rows, struct why *w)
+{
+	char sql[128];
+
+	if (rows->n_rows == 0)
+		return 0;
+	(void)snprintf(sql, sizeof(sql), "COPY %s (ts, agent_id, src, dst, kind, weight) FROM STDIN (FORMAT binary)",
+		       table);
+	return pg_copy(&s->pg, sql, rows, 0, rows->n_rows, w);
+}
+
+/* --- agents --- */
+
+static int marks_write(struct telstore *s, const struct telpipe_mark *marks, size_t n, struct why *w)
+{
+	static const char sql[] =
+		"WITH v AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS v(agent, before, seq)), "
+		"old AS (UPDATE telemetry_agents t SET seq = v.seq, seen = now() FROM v "
+		"WHERE t.agent_id = v.agent AND t.seq = v.before RETURNING 1), "
+		"new AS (INSERT INTO telemetry_agents (agent_id, seq) SELECT agent, seq FROM v WHERE before = 0 "
+		"AND NOT EXISTS (SELECT FROM telemetry_agents t WHERE t.agent_id = v.agent) "
+		"ON CONFLICT (agent_id) DO NOTHING RETURNING 1) "
+		"SELECT (SELECT count(*) FROM old) + (SELECT count(*) FROM new)";
+	AUTO_FREE int64_t *numbers = calloc(n * 3, sizeof(*numbers));
+	AUTO_PG_PARAMS params = { 0 };
+	AUTO_PG_RESULT *res = NULL;
+	int r;
+
+	if (!numbers)
+		return fail(w, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		numbers[i] = marks[i].agent;
+		numbers[n + i] = (int64_t)marks[i].before;
+		numbers[2 * n + i] = (int64_t)marks[i].seq;
+	}
+	for (size_t i = 0; i < 3; i++)
+		pg_param_i64s(&params, numbers + i * n, n);
+	r = pg_query(&s->pg, sql, &params, &res, w);
+	if (r)
+		return r;
+	if (PQntuples(res) != 1 || (uint64_t)pg_get_int(res, 0, 0) != n)
+		return fail(w, -ESTALE, "another process stores telemetry of the same agents");
+	return 0;
+}
+
+static int transaction(struct telstore *s, const struct telpipe_mark *marks, size_t n, struct why *w)
+{
+	int r = pg_run(&s->pg, "BEGIN", w);
+
+	r = r ? r : marks_write(s, marks, n, w);
+	r = r ? r : copy(s, "telemetry_edges", &s->edges, w);
+	r = r ? r : copy(s, "telemetry_late", &s->strays, w);
+	r = r ? r : pg_run(&s->pg, "COMMIT", w);
+	if (r && pg_alive(&s->pg)) {
+		char state[sizeof(s->pg.sqlstate)];
+
+		memcpy(state, s->pg.sqlstate, sizeof(state));
+		IGNORE(pg_run(&s->pg, "ROLLBACK", NULL)); /* the connection is given up after this */
+		memcpy(s->pg.sqlstate, state, sizeof(state));
+	}
+	return r;
+}
+
+int telstore_store(struct telstore *s, struct telagg *rows, const struct telpipe_mark *marks, size_t n, struct why *w)
+{
+	int r = days_refresh(s, rows, w);
+	uint64_t unusable;
+	struct why gone = { 0 };
+
+	r = r ? r : resolve(s, rows, w);
+	if (r)
+		return r;
+	unusable = sort_out(s, rows);
+	r = transaction(s, marks, n, &gone);
+	if (r == -EBADMSG && strcmp(s->pg.sqlstate, "23514") == 0) { /* a day was dropped meanwhile */
+		gone = (struct why){ 0 };
+		r = days_look(s, w);
+		if (r)
+			return r;
+		unusable = sort_out(s, rows);
+		r = transaction(s, marks, n, &gone);
+	}
+	if (r && w && !w->code)
+		*w = gone;
+	s->unusable += r ? 0 : unusable;
+	s->late += r ? 0 : s->strays.n_rows;
+	return r;
+}

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -18,6 +19,10 @@
 #define ASK_MS    10000u
 #define PROBE_MS  2000u
 #define ROOM_LEFT (64u << 20) /* that unpacking leaves free, as [tree] reserve= */
+
+#define INTEL       TANDEM_LIBEXEC "/tandem-intel"
+#define INTEL_CONF  "/etc/tandem/intel.conf" /* may name a server elsewhere */
+#define PG_PROGRAMS "/usr/lib/postgresql/*/bin/postgres"
 
 bool setup_live(const struct setup_place *p)
 {
@@ -455,14 +460,27 @@ static void look_tuning(const struct setup_looker *l, struct setup_sight *s)
 		s->there = THERE_SAME;
 }
 
+/* Of this machine, not of one below a root folder. */
+static bool has_postgres(void)
+{
+	glob_t found;
+	bool ret = glob(PG_PROGRAMS, GLOB_NOSORT, NULL, &found) == 0;
+
+	if (ret)
+		globfree(&found);
+	return ret;
+}
+
 static void look_database(const struct setup_looker *l, struct setup_sight *s)
 {
-	static const char *const argv[] = { TANDEM_LIBEXEC "/tandem-intel", "status", NULL };
+	static const char *const argv[] = { INTEL, "status", NULL };
 
-	if (!there_is(&l->place, argv[0]))
+	if (!there_is(&l->place, INTEL))
 		later(s, "tandem-intel, which sets it up, is not installed here");
 	else if (!setup_live(&l->place))
 		later(s, "by tandem-intel, on the machine itself");
+	else if (!there_is(&l->place, INTEL_CONF) && !has_postgres())
+		later(s, "not installed here: apt install postgresql, then run tandem setup again");
 	else if (proc_must(argv, ASK_MS, NULL) == 0)
 		s->there = THERE_SAME;
 }

@@ -186,6 +186,15 @@ static int ingest(struct wanted *o, const char *path, struct why *w)
 	return r ? r : printed;
 }
 
+/* Telemetry has options of its own. */
+static bool is_telemetry(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--telemetry") == 0)
+			return true;
+	return false;
+}
+
 int cmd_ingest(int argc, char **argv)
 {
 	struct wanted o = { 0 };
@@ -201,10 +210,15 @@ int cmd_ingest(int argc, char **argv)
 	};
 	struct why w = { 0 };
 	struct args args;
-	int r = args_parse(PROGRAM " ingest FILE|-|FOLDER [--feed NAME] [--json]",
-			   "Load a feed: STIX 2.0 or 2.1, or MISP. What the store has already costs one look.", opts,
-			   ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
+	int r;
 
+	if (is_telemetry(argc, argv))
+		return cmd_telemetry(argc, argv);
+	r = args_parse(
+		PROGRAM " ingest FILE|-|FOLDER [--feed NAME] [--json]",
+		"Load a feed: STIX 2.0 or 2.1, or MISP. What the store has already costs one look. With --telemetry: what "
+		"agents saw, see ingest --telemetry --help.",
+		opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
 	if (r >= 0)
 		return r;
 	log_setup(PROGRAM, LOG_INFO);

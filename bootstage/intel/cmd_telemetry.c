@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "bootstage/intel/cmd.h"
+#include "bootstage/intel/ingest.h"
 #include "bootstage/intel/teldoor.h"
 #include "bootstage/intel/telstore.h"
+#include "tuning/tuneconf.h"
 
 #define STATE_FOLDER "/var/lib/tandem/intel"
 #define SPOOL_NAME   "telemetry.spool"
@@ -189,13 +191,28 @@ static int mode_parse(const char *text, uint64_t *ret, struct why *w)
 	return 0;
 }
 
+/* N5: by how big the machine is. */
+static int batch_size(struct options *o, struct why *w)
+{
+	AUTO_FACTS f = { 0 };
+	struct load_options sizes = { 0 };
+	struct tuneconf c;
+	int r = o->batch ? parse_u64(o->batch, 100000, &o->batch_rows, w) : facts_read("/", &f, w);
+
+	if (r || o->batch)
+		return r ? r : o->batch_rows ? 0 : misuse(w, -EINVAL, "--batch: at least 1");
+	tuneconf_defaults(&c);
+	ingest_sizes(&c, &f, &sizes);
+	o->batch_rows = sizes.rows;
+	return 0;
+}
+
 static int check(struct options *o, struct why *w)
 {
 	int r = 0;
 
 	o->state = o->state ? o->state : STATE_FOLDER;
 	o->spool_bytes = TELSPOOL_MAX_BYTES;
-	o->batch_rows = 2000;
 	o->socket_mode = 0660;
 	if (o->socket && o->file)
 		return misuse(w, -EINVAL, "either a file or --socket");
@@ -203,12 +220,9 @@ static int check(struct options *o, struct why *w)
 		o->file = "-";
 	if (o->spool_size)
 		r = parse_size(o->spool_size, &o->spool_bytes, w);
-	if (!r && o->batch)
-		r = parse_u64(o->batch, 100000, &o->batch_rows, w);
+	r = r ? r : batch_size(o, w);
 	if (!r && o->mode)
 		r = mode_parse(o->mode, &o->socket_mode, w);
-	if (!r && o->batch_rows == 0)
-		r = misuse(w, -EINVAL, "--batch: at least 1");
 	return r ? r : store_config(&o->store, &o->conf, w);
 }
 
@@ -233,7 +247,7 @@ int cmd_telemetry(int argc, char **argv)
 		  .value = &o.spool_size },
 		{ .name = "batch",
 		  .arg = "ROWS",
-		  .help = "that are stored at once, at the latest after 200 ms",
+		  .help = "that are stored at once, at the latest after 200 ms; by the size of the machine if not given",
 		  .value = &o.batch },
 		{ .name = "json", .help = "print numbers as JSON", .flag = &o.json },
 	};

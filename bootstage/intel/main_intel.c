@@ -7,11 +7,11 @@
 
 static const struct verb verbs[] = {
 	{ "ensure", "[--committed] [--json]", "make the database ready: schema, and days for telemetry", cmd_ensure },
-	{ "ingest", "FILE|-|FOLDER [--feed NAME] [--json]", "load a feed: STIX or MISP", cmd_ingest },
+	{ "ingest", "FILE|-|FOLDER [--feed NAME] [--json]", "load a feed: STIX or MISP; --telemetry: what agents saw",
+	  cmd_ingest },
 	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
 	  cmd_related },
 	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },
-	{ "ingest", "--telemetry [FILE|-|--socket PATH] [--json]", "store what agents saw", cmd_telemetry },
 	{ "seal", "[--json]", "index and freeze the days of telemetry that are over", cmd_seal },
 	{ "prune", "[--keep DAYS] [--json]", "drop the days of telemetry that are old", cmd_prune },
 };

@@ -87,6 +87,28 @@ int related_prepare(struct related_server *s, const struct relsql *sql, struct w
 	return r;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const struct answer *x = a, *y = b;
+
+	if (x->depth != y->depth)
+		return x->depth < y->depth ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The query cuts what is furthest, but its rows come as the join with their names leaves them. */
+static void settle(struct answers *a, uint32_t limit)
+{
+	size_t n = 0;
+
+	a->cut = a->n > limit;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->at[i].key.n > 0)
+			a->at[n++] = a->at[i];
+	qsort(a->at, n, sizeof(*a->at), compare);
+	a->n = n < limit ? n : limit;
+}
+
 static int ask(struct related_server *s, const struct relquery *q, bool telemetry, int64_t start, struct answers *ret,
 	       struct why *w)
 {
@@ -99,7 +121,10 @@ static int ask(struct related_server *s, const struct relquery *q, bool telemetr
 	relquery_params(q, telemetry, start, &a);
 	r = related_prepare(s, &sql, w);
 	r = r ? r : pg_query_prepared(s->pg, sql.name, &a, &rows, w);
-	return r ? r : answers_take(rows, q->limit, ret, w);
+	r = r ? r : answers_take(rows, UINT32_MAX, ret, w);
+	if (!r)
+		settle(ret, q->limit);
+	return r;
 }
 
 int related_find(struct related_server *s, const struct relquery *q, int64_t start, struct answers *ret, struct why *w)

@@ -65,7 +65,7 @@ MUST_USE int related_walk(struct related_server *servers, size_t n, const struct
 
 /** Prepare a statement, unless this server has it. */
 MUST_USE int related_prepare(struct related_server *s, const struct relsql *sql, struct why *w);
-/** Rows of node_id, key, kind, name, depth. Takes `rows`. -ENOMEM. */
+/** Rows of node_id, key, kind, name, depth, best first; the first `limit` of them. Takes `rows`. -ENOMEM. */
 MUST_USE int answers_take(PGresult *rows, uint32_t limit, struct answers *ret, struct why *w);
 
 #endif

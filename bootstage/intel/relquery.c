@@ -255,14 +255,16 @@ void relquery_sql(const struct relquery *q, bool telemetry, struct relsql *ret)
 		return;
 	(void)fprintf(to, "WITH RECURSIVE r (id, depth) AS (SELECT $1::bigint, 0 UNION ");
 	put_step(&s);
-	(void)fprintf(to,
-		      ") SELECT n.node_id, n.key, n.kind, n.name, w.depth FROM (SELECT id, min(depth) AS depth FROM "
-		      "(SELECT id, depth FROM r LIMIT $3::bigint) l WHERE id <> $1 GROUP BY id) w "
-		      "JOIN nodes n ON n.node_id = w.id");
+	(void)fprintf(to, ") SELECT w.id, n.key, n.kind, n.name, w.depth FROM (SELECT id, min(depth) AS depth FROM "
+			  "(SELECT id, depth FROM r LIMIT $3::bigint) l WHERE id <> $1 GROUP BY id");
+	/* Narrow rows are sorted and cut before they get their names, unless these say which are wanted. */
 	if (q->nodes)
-		(void)fprintf(to, " WHERE n.kind = ANY ($%d::smallint[])",
+		(void)fprintf(to,
+			      ") w JOIN nodes n ON n.node_id = w.id WHERE n.kind = ANY ($%d::smallint[]) "
+			      "ORDER BY w.depth, w.id LIMIT $4::bigint",
 			      5 + (edges_walked(q).op ? 1 : 0) + (telemetry ? 2 : 0));
-	(void)fprintf(to, " ORDER BY w.depth, w.id LIMIT $4::bigint");
+	else
+		(void)fprintf(to, " ORDER BY 2, 1 LIMIT $4::bigint) w LEFT JOIN nodes n ON n.node_id = w.id");
 }
 
 void relquery_level_sql(const struct relquery *q, enum level_part part, struct relsql *ret)

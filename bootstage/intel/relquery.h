@@ -65,7 +65,8 @@ bool relquery_has_telemetry(const struct relquery *q);
 const char *direction_name(enum direction d);
 
 /**
- * The recursive query. Rows: node_id, key, kind, name, depth; one more than the limit when there are more.
+ * The recursive query. Rows, in any order: node_id, key, kind, name, depth; one more than the limit when there are more. The
+ * key is NULL where an edge leads to what is no node.
  * @telemetry  whether telemetry is part of it; relquery_has_telemetry() at most
  */
 void relquery_sql(const struct relquery *q, bool telemetry, struct relsql *ret);

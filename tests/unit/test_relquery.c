@@ -62,9 +62,9 @@ static void sql_out_is_one_join_that_unites_node_and_depth(void **state)
 		sql.text,
 		"WITH RECURSIVE r (id, depth) AS (SELECT $1::bigint, 0 UNION "
 		"SELECT e.dst, r.depth + 1 FROM r JOIN intel_edges e ON e.src = r.id WHERE r.depth < $2::integer) "
-		"SELECT n.node_id, n.key, n.kind, n.name, w.depth FROM (SELECT id, min(depth) AS depth FROM "
-		"(SELECT id, depth FROM r LIMIT $3::bigint) l WHERE id <> $1 GROUP BY id) w "
-		"JOIN nodes n ON n.node_id = w.id ORDER BY w.depth, w.id LIMIT $4::bigint");
+		"SELECT w.id, n.key, n.kind, n.name, w.depth FROM (SELECT id, min(depth) AS depth FROM "
+		"(SELECT id, depth FROM r LIMIT $3::bigint) l WHERE id <> $1 GROUP BY id ORDER BY 2, 1 LIMIT $4::bigint) w "
+		"LEFT JOIN nodes n ON n.node_id = w.id");
 }
 
 static void sql_in_follows_edges_backwards(void **state)

@@ -212,8 +212,8 @@ int cmd_related(int argc, char **argv)
 	struct args args;
 	int r = args_parse(
 		PROGRAM " related NODE [--depth N] [--direction WAY] [--kind KIND] [--from TIME] [--to TIME] [--json]",
-		"Show what is related to a node, which is named by its key or its name.", opts, ARRAY_SIZE(opts), argc,
-		argv, 1, 1, &args);
+		"Show what is related to a node, which is named by its key (malware--UUID),\nas TYPE:VALUE (ipv4-addr:192.0.2.1, sha256:...) or by its name.",
+		opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
 
 	if (r >= 0)
 		return r;

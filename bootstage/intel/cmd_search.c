@@ -81,9 +81,10 @@ int cmd_search(int argc, char **argv)
 		{ .name = "json", .help = "as JSON", .flag = &json },
 	};
 	struct args args;
-	int r = args_parse(PROGRAM " search TEXT [--kind KIND] [--limit N] [--json]",
-			   "Find nodes whose key or name begins with TEXT, or whose name has its words.", opts,
-			   ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
+	int r = args_parse(
+		PROGRAM " search TEXT [--kind KIND] [--limit N] [--json]",
+		"Find the value that TEXT is (192.0.2.1, sha256:...), and nodes whose key or name begins with\nit or whose name has its words.",
+		opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
 
 	if (r >= 0)
 		return r;

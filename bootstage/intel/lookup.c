@@ -75,6 +75,74 @@ void lookup_words(const char *text, char ret[LOOKUP_PATTERN_MAX])
 	ret[n] = '\0';
 }
 
+/* The key of a value, where it has the form of its kind. */
+static void mean_value(struct observable o, char ret[OBSERVABLE_KEY_MAX])
+{
+	uint8_t clean[LOOKUP_TEXT_MAX + OBSERVABLE_ROOM];
+	AUTO_FREE uint8_t *scratch = NULL;
+
+	if (o.kind != NODE_TAG && observable_clean(&o, clean))
+		return;
+	scratch = malloc(observable_key_room(o.value));
+	if (scratch)
+		observable_key(&o, scratch, ret);
+}
+
+/* Hashes by their number of digits. */
+static const char *hash_look(struct bytes value)
+{
+	static const struct {
+		size_t digits;
+		const char *name;
+	} hashes[] = { { 32, "MD5" }, { 40, "SHA-1" }, { 64, "SHA-256" }, { 128, "SHA-512" } };
+
+	for (size_t i = 0; i < value.n; i++)
+		if (!isxdigit(value.p[i]))
+			return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++)
+		if (hashes[i].digits == value.n)
+			return hash_name(bytes_str(hashes[i].name));
+	return NULL;
+}
+
+/* Types may be written without the "x-" that ours have. */
+static enum node_kind kind_of_word(struct bytes word)
+{
+	char own[40];
+	enum node_kind k = node_kind_of(word);
+
+	if (k != NODE_OTHER || word.n > sizeof(own) - 3)
+		return k;
+	(void)snprintf(own, sizeof(own), "x-%.*s", (int)word.n, (const char *)word.p);
+	return node_kind_of(bytes_str(own));
+}
+
+void lookup_mean(const char *text, struct lookup_meaning *ret)
+{
+	size_t n = strcspn(text, ":");
+	struct bytes word = bytes_of(text, n), whole = bytes_str(text);
+	struct observable o = { .value = whole };
+
+	*ret = (struct lookup_meaning){ .name = text };
+	if (text[n] == ':' && n > 0) {
+		o.algorithm = hash_name(word);
+		o.kind = o.algorithm ? NODE_HASH : kind_of_word(word);
+	}
+	if (o.kind != NODE_OTHER) {
+		ret->name = text + n + 1;
+		ret->kind = o.kind;
+		o.value = bytes_str(ret->name);
+	} else {
+		o.kind = observable_look(whole);
+	}
+	if (!o.algorithm && (o.kind == NODE_HASH || o.kind == NODE_OTHER)) {
+		o.algorithm = hash_look(o.value);
+		o.kind = o.algorithm ? NODE_HASH : NODE_OTHER;
+	}
+	if (o.kind != NODE_OTHER && o.value.n > 0)
+		mean_value(o, ret->key);
+}
+
 static int check_text(const char *text, struct why *w)
 {
 	struct bytes b = bytes_str(text);
@@ -89,17 +157,23 @@ static int check_text(const char *text, struct why *w)
 /* --- act --- */
 
 /* By key, or by name: what was revoked only where nothing else has it. */
-static const char exact_sql[] = "SELECT " COLUMNS ", 0 FROM nodes n WHERE n.key = $1 UNION "
+static const char exact_sql[] = "SELECT " COLUMNS ", 0 FROM nodes n WHERE n.key IN ($1, $2) UNION "
 				"SELECT " COLUMNS ", CASE WHEN n.revoked THEN 2 ELSE 1 END FROM nodes n "
-				"WHERE lower(n.name) = lower($1) AND " NAMED " ORDER BY 5, 2 LIMIT $2::bigint";
+				"WHERE lower(n.name) = lower($3) AND " NAMED " AND (n.kind = $4::smallint OR $4 = 0) "
+				"ORDER BY 5, 2 LIMIT $5::bigint";
 
 static int exact(struct pg *p, const char *text, struct answers *ret, struct why *w)
 {
 	AUTO_PG_PARAMS a = { 0 };
 	PGresult *rows = NULL;
+	struct lookup_meaning m;
 	int r;
 
+	lookup_mean(text, &m);
 	pg_param_text(&a, bytes_str(text));
+	pg_param_text(&a, bytes_str(m.key));
+	pg_param_text(&a, bytes_str(m.name));
+	pg_param_i16(&a, (int16_t)m.kind);
 	pg_param_i64(&a, NEAR_MAX + 1);
 	r = pg_query(p, exact_sql, &a, &rows, w);
 	return r ? r : answers_take(rows, NEAR_MAX, ret, w);
@@ -133,16 +207,16 @@ int lookup_node(struct pg *p, const char *text, struct answers *ret, struct answ
 }
 
 /* Each arm is one index's; a node that several find counts where it is best. */
+#define OF_KIND "(n.kind = ANY ($3::smallint[]) OR $3 IS NULL)"
 static const char search_sql[] =
 	"SELECT node_id, key, kind, name, 0 FROM (SELECT DISTINCT ON (node_id) node_id, key, kind, name, rank FROM ("
-	"(SELECT " COLUMNS
-	", 0 AS rank FROM nodes n WHERE n.key LIKE $1 AND (n.kind = ANY ($4::smallint[]) OR $4 IS NULL) "
-	"ORDER BY n.key LIMIT $5::bigint) UNION ALL "
-	"(SELECT " COLUMNS ", 1 FROM nodes n WHERE lower(n.name) LIKE lower($2) AND " NAMED
-	" AND (n.kind = ANY ($4) OR $4 IS NULL) ORDER BY lower(n.name) USING ~<~ LIMIT $5) UNION ALL "
-	"(SELECT " COLUMNS ", 2 FROM nodes n WHERE to_tsvector('simple', n.name) @@ to_tsquery('simple', $3) AND " NAMED
-	" AND (n.kind = ANY ($4) OR $4 IS NULL) LIMIT $5)) f ORDER BY node_id, rank) b "
-	"ORDER BY rank, octet_length(name), name, key LIMIT $5";
+	"(SELECT " COLUMNS ", 0 AS rank FROM nodes n WHERE n.key = $5 AND " OF_KIND ") UNION ALL "
+	"(SELECT " COLUMNS ", 1 FROM nodes n WHERE n.key LIKE $1 AND " OF_KIND
+	" ORDER BY n.key LIMIT $4::bigint) UNION ALL "
+	"(SELECT " COLUMNS ", 2 FROM nodes n WHERE lower(n.name) LIKE lower($1) AND " NAMED " AND " OF_KIND
+	" ORDER BY lower(n.name) USING ~<~ LIMIT $4) UNION ALL "
+	"(SELECT " COLUMNS ", 3 FROM nodes n WHERE to_tsvector('simple', n.name) @@ to_tsquery('simple', $2) AND " NAMED
+	" AND " OF_KIND " LIMIT $4)) f ORDER BY node_id, rank) b ORDER BY rank, octet_length(name), name, key LIMIT $4";
 
 int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limit, struct answers *ret, struct why *w)
 {
@@ -150,17 +224,19 @@ int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limi
 	char like[LOOKUP_PATTERN_MAX], words[LOOKUP_PATTERN_MAX];
 	AUTO_PG_PARAMS a = { 0 };
 	PGresult *rows = NULL;
+	struct lookup_meaning m;
 	int r = check_text(text, w);
 
 	if (r)
 		return r;
+	lookup_mean(text, &m);
 	lookup_like(text, like);
 	lookup_words(text, words);
-	pg_param_text(&a, bytes_str(like));
 	pg_param_text(&a, bytes_str(like));
 	pg_param_text(&a, bytes_str(words));
 	relquery_nodes_param(&q, &a);
 	pg_param_i64(&a, (int64_t)limit + 1);
+	pg_param_text(&a, bytes_str(m.key));
 	r = pg_query(p, search_sql, &a, &rows, w);
 	return r ? r : answers_take(rows, limit, ret, w);
 }

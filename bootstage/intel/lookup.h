@@ -6,6 +6,7 @@
 #ifndef BOOTSTAGE_INTEL_LOOKUP_H
 #define BOOTSTAGE_INTEL_LOOKUP_H
 
+#include "bootstage/intel/observable.h"
 #include "bootstage/intel/related.h"
 
 #define LOOKUP_TEXT_MAX 1024u /* bytes of what is looked for */
@@ -18,13 +19,27 @@
 MUST_USE int lookup_node(struct pg *p, const char *text, struct answers *ret, struct answers *ret_near, struct why *w);
 
 /**
- * Nodes whose key or name begins with the text, or whose name has words that begin with its words; best ones first.
+ * The value that the text is, nodes whose key or name begins with it, and those whose name has words that begin with its
+ * words; best ones first.
  * @kinds  only these; 0: all
  */
 MUST_USE int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limit, struct answers *ret,
 			   struct why *w);
 
 /* --- pure --- */
+
+/* What a text may mean besides the key or the name that it is. */
+struct lookup_meaning {
+	char key[OBSERVABLE_KEY_MAX]; /* of a value; "": it is none */
+	enum node_kind kind;          /* in front of the colon; NODE_OTHER: any */
+	const char *name;             /* what is behind it, or the whole text */
+};
+
+/**
+ * "ipv4-addr:192.0.2.1", "sha-256:...", "domain-name:example.com", "malware:Name"; a value alone that looks like what it is:
+ * an address, a domain, a URL, the hexadecimal digits of a hash. Text of at most LOOKUP_TEXT_MAX bytes.
+ */
+void lookup_mean(const char *text, struct lookup_meaning *ret);
 
 #define LOOKUP_PATTERN_MAX (4 * LOOKUP_TEXT_MAX + 8)
 

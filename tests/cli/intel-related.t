@@ -111,6 +111,19 @@ pg_sql 'CREATE INDEX ON telemetry_edges_2026_03_01 (dst, kind, src); CREATE INDE
 telemetry_walks 'days sealed'
 reaches 'without a window it is the last three days' '' x-host--1
 
+# values, by what they are: their keys are made of them
+node ipv4-addr ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4 198.51.100.3
+edge malware--2 communicates-with ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4
+reaches 'by TYPE:VALUE' 'malware--2/1' ipv4-addr:198.51.100.3 --depth 1
+reaches 'by a value that looks like what it is' 'malware--2/1' 198.51.100.3 --depth 1
+exits 1 'a value that is not there' related ipv4-addr:198.51.100.4
+exits 0 'a value is searched' search 198.51.100.3
+golden 'by its key' <<'X'
+ipv4-addr             ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4  198.51.100.3
+X
+reaches 'a kind in front of a name' 'malware--1/1' 'intrusion-set:green heron' --depth 1
+exits 1 'another kind' related 'malware:green heron'
+
 # what cannot be answered
 exits 1 'a node that is not there' related cutlt
 says "no node has the key or the name 'cutlt'"

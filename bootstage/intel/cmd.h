@@ -18,10 +18,14 @@
 
 int cmd_ensure(int argc, char **argv);
 int cmd_ingest(int argc, char **argv);
+int cmd_pool(int argc, char **argv);
 int cmd_prune(int argc, char **argv);
 int cmd_related(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
 int cmd_search(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
 int cmd_telemetry(int argc, char **argv);
 
 #endif

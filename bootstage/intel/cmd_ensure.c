@@ -11,7 +11,10 @@
 #include "bootstage/intel/partition.h"
 #include "bootstage/intel/servers.h"
 
+#define MIGRATE_TIMEOUT_MS 600000u
+
 struct outcome {
+	struct store_start start;
 	struct schema_state schema;
 	unsigned int taken; /* steps */
 	unsigned int made;  /* days */
@@ -22,6 +25,10 @@ struct outcome {
 static void json(const struct outcome *o, struct json *j)
 {
 	json_object(j, NULL);
+	json_object(j, "server");
+	json_bool(j, "started", o->start.server.started);
+	json_bool(j, "made", o->start.server.made);
+	json_end(j);
 	json_object(j, "schema");
 	json_u64(j, "step", o->schema.number);
 	json_u64(j, "known", o->schema.known);
@@ -45,6 +52,9 @@ static int print(const struct outcome *o, bool as_json, struct why *w)
 		json(o, &j);
 		return json_finish(&j, w);
 	}
+	if (o->start.server.started)
+		(void)printf("server: %s, started%s\n", o->start.server.made ? "made" : "there",
+			     o->start.unit ? " by its unit" : "");
 	(void)printf("schema: step %u%s, %u taken now\n", o->schema.number,
 		     o->schema.newer ? ", of a newer version, used as it is" : "", o->taken);
 	if (o->ahead < 0)
@@ -76,8 +86,9 @@ static int ensure(const struct store_opts *opts, bool committed, struct outcome 
 	struct intelconf c;
 	int r = store_config(opts, &c, w);
 
+	r = r ? r : store_start(opts, &c, &p, &ret->start, w);
 	r = r ? r : servers_prepare(opts, &c, committed, w);
-	r = r ? r : store_connect(opts, &c, &p, w);
+	r = r ? r : pg_set_timeout(&p, MIGRATE_TIMEOUT_MS, w);
 	r = r ? r : migrate(&p, committed, &ret->schema, &ret->taken, w);
 	r = r ? r : days(&p, &c, ret, w);
 	return r ? r : servers_join(opts, &c, w);
@@ -96,8 +107,9 @@ int cmd_ensure(int argc, char **argv)
 	struct why w = { 0 };
 	struct args args;
 	int r = args_parse(PROGRAM " ensure [--committed] [--json]",
-			   "Make the database ready: its schema as this version of the program has it, and days for\n"
-			   "the telemetry of today and the next week.",
+			   "Make the database ready: the private cluster of this machine, unless another server is\n"
+			   "configured, is made and started; the schema is as this version of the program has it;\n"
+			   "telemetry of today and the next week has days.",
 			   opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
 
 	if (r >= 0)

@@ -81,6 +81,7 @@ SETTER(set_folder, set_path(c->folder, value, w))
 SETTER(set_socket, set_path(c->socket, value, w))
 SETTER(set_user, ini_text(c->user, sizeof(c->user), value, w))
 SETTER(set_programs, set_path(c->programs, value, w))
+SETTER(set_start_timeout, set_number(&c->start_timeout_s, value, 1, TIMEOUT_MAX_S, w))
 SETTER(set_connect_timeout, set_number(&c->connect_timeout_s, value, 1, TIMEOUT_MAX_S, w))
 SETTER(set_statement_timeout, set_number(&c->statement_timeout_s, value, 1, TIMEOUT_MAX_S, w))
 SETTER(set_clock, set_trust(&c->trust_clock, value, w))
@@ -94,6 +95,7 @@ static const struct ini_key keys[] = {
 	{ "database", "socket", set_socket, false },
 	{ "database", "user", set_user, false },
 	{ "database", "programs", set_programs, false },
+	{ "database", "start-timeout", set_start_timeout, false },
 	{ "database", "connect-timeout", set_connect_timeout, false },
 	{ "database", "statement-timeout", set_statement_timeout, false },
 	{ "telemetry", "clock", set_clock, false },
@@ -107,6 +109,7 @@ void intelconf_defaults(struct intelconf *ret)
 {
 	*ret = (struct intelconf){
 		.user = "postgres",
+		.start_timeout_s = 60,
 		.connect_timeout_s = 5,
 		.statement_timeout_s = 30,
 		.n_servers = 1,

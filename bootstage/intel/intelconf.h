@@ -33,10 +33,11 @@ struct intelconf {
 	char socket[INTELCONF_PATH]; /* folder of its socket; "": CLUSTER_SOCKET with it */
 	char user[INTELCONF_USER];   /* whom the server runs as, when started by root */
 	char programs[INTELCONF_PATH]; /* folder with initdb and postgres; "": the fitting one below PG_PROGRAMS */
+	unsigned int start_timeout_s;  /* until its server answers, recovery included */
 	unsigned int connect_timeout_s;
 	unsigned int statement_timeout_s;
 
-	bool trust_clock;        /* the administrator keeps it right, whatever the kernel knows */
+	bool trust_clock; /* the administrator keeps it right, whatever the kernel knows */
 	/* [0] is the first one, with a peer only; then in the order of their numbers, without holes. */
 	struct intelserver servers[INTELCONF_SERVERS];
 	unsigned int n_servers; /* 1: no others */

@@ -12,6 +12,10 @@ static const struct verb verbs[] = {
 	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
 	  cmd_related },
 	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },
+	{ "pool", "[--facts DIR] [--json]", "how many connections there may be, and why", cmd_pool },
+	{ "status", "[--json]", "what the database has, and whether it is as it has to be", cmd_status },
+	{ "serve", "", "become the server of the private cluster; for its unit", cmd_serve },
+	{ "stop", "", "stop the server of the private cluster", cmd_stop },
 	{ "seal", "[--json]", "index and freeze the days of telemetry that are over", cmd_seal },
 	{ "prune", "[--keep DAYS] [--json]", "drop the days of telemetry that are old", cmd_prune },
 };

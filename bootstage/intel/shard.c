@@ -84,18 +84,19 @@ static int fits(FILE *to, struct why *w)
 
 void shard_own_sql(unsigned int shard, char ret[SHARD_SQL_MAX])
 {
-	(void)snprintf(ret, SHARD_SQL_MAX,
-		       "DO $$ BEGIN\n"
-		       "IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'telemetry_shard' AND conrelid = "
-		       "'telemetry_edges'::regclass) THEN\n"
-		       "ALTER TABLE telemetry_edges ADD COLUMN IF NOT EXISTS shard smallint NOT NULL DEFAULT %u;\n"
-		       "ALTER TABLE telemetry_edges ADD CONSTRAINT telemetry_shard CHECK (shard = %u);\n"
-		       "END IF;\n"
-		       "IF to_regclass('telemetry_all') IS NULL THEN\n"
-		       "CREATE TABLE telemetry_all (LIKE telemetry_edges INCLUDING DEFAULTS) PARTITION BY LIST (shard);\n"
-		       "ALTER TABLE telemetry_all ATTACH PARTITION telemetry_edges FOR VALUES IN (%u);\n"
-		       "END IF; END $$",
-		       shard, shard, shard);
+	(void)snprintf(
+		ret, SHARD_SQL_MAX,
+		"DO $$ BEGIN\n"
+		"IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'telemetry_shard' AND conrelid = "
+		"'telemetry_edges'::regclass) THEN\n"
+		"ALTER TABLE telemetry_edges ADD COLUMN IF NOT EXISTS shard smallint NOT NULL DEFAULT %u;\n"
+		"ALTER TABLE telemetry_edges ADD CONSTRAINT telemetry_shard CHECK (shard = %u);\n"
+		"END IF;\n"
+		"IF to_regclass('telemetry_all') IS NULL THEN\n"
+		"CREATE TABLE telemetry_all (LIKE telemetry_edges INCLUDING DEFAULTS) PARTITION BY LIST (shard);\n"
+		"ALTER TABLE telemetry_all ATTACH PARTITION telemetry_edges FOR VALUES IN (%u);\n"
+		"END IF; END $$",
+		shard, shard, shard);
 }
 
 int shard_other_sql(unsigned int shard, const char *peer, char ret[SHARD_SQL_MAX], struct why *w)

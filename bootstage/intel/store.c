@@ -1,13 +1,16 @@
 #include "bootstage/intel/store.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/proc.h"
 #include "bootstage/intel/cluster.h"
 #include "bootstage/intel/migrate.h"
 #include "tuning/tuneconf.h"
 
-#define SYSTEM_CONF "/etc/tandem/system.conf"
-#define NO_PRODUCT  "tandem" /* on a machine that is no appliance */
+#define SYSTEM_CONF  "/etc/tandem/system.conf"
+#define NO_PRODUCT   "tandem" /* on a machine that is no appliance */
+#define NO_SUCH_UNIT 5        /* systemctl(1) */
 
 int store_config(const struct store_opts *o, struct intelconf *ret, struct why *w)
 {
@@ -47,7 +50,7 @@ int store_connect(const struct store_opts *o, const struct intelconf *c, struct 
 	(void)snprintf(private, sizeof(private), "host='%s' dbname=" CLUSTER_DATABASE " user=" CLUSTER_DATABASE,
 		       c->socket);
 	r = pg_open(&options, ret, w);
-	if (r && options.conninfo == private)
+	if (r == -ENOTCONN && options.conninfo == private)
 		why_next(w, r, "tandem-intel ensure starts the database of this machine");
 	return r;
 }
@@ -62,5 +65,90 @@ int store_open(const struct store_opts *o, const struct intelconf *c, struct pg 
 		return r;
 	*ret = p;
 	p.conn = NULL;
+	return 0;
+}
+
+bool store_is_private(const struct store_opts *o, const struct intelconf *c)
+{
+	return !o->connect && !c->connect[0];
+}
+
+/* By systemd, when it has the unit; a configuration of its own is not the unit's. */
+static int start_unit(const struct store_opts *o, const struct intelconf *c, struct why *w)
+{
+	const char *const argv[] = { "systemctl", "start", CLUSTER_UNIT, NULL };
+	struct proc_result res;
+	int r;
+
+	if (o->config || access("/run/systemd/system", F_OK))
+		return -ENOENT;
+	r = proc_run(argv, 1000 * (c->start_timeout_s + 30), &res, w);
+	if (r)
+		return r;
+	if (res.exit_code == NO_SUCH_UNIT)
+		return -ENOENT;
+	if (res.exit_code == 0)
+		return 0;
+	r = fail(w, -EIO, CLUSTER_UNIT ": %s", res.timed_out ? "not started in time" : "not started");
+	return why_next(w, r, "journalctl -u " CLUSTER_UNIT);
+}
+
+static int start_server(const struct store_opts *o, const struct intelconf *c, const struct cluster *k,
+			struct store_start *s, struct why *w)
+{
+	struct machine m;
+	int r = start_unit(o, c, w);
+
+	s->unit = r == 0;
+	if (r == -ENOENT) {
+		r = machine_read(NULL, NULL, &m, w);
+		r = r ? r : cluster_start(k, &m, c->start_timeout_s, &s->server, w);
+	} else {
+		s->server.started = s->unit;
+	}
+	return r;
+}
+
+int store_start(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct store_start *ret_start,
+		struct why *w)
+{
+	struct store_start s = { 0 };
+	struct cluster k;
+	int r = 0;
+
+	if (store_is_private(o, c)) {
+		r = cluster_of(c, &k, w);
+		if (!r && cluster_ping(&k))
+			r = start_server(o, c, &k, &s, w);
+		/* Cheaper than asking first: nearly always it is there. */
+		if (!r && store_connect(o, c, ret, NULL) == 0)
+			goto out;
+		r = r ? r : cluster_database(&k, w);
+	}
+	r = r ? r : store_connect(o, c, ret, w);
+out:
+	if (!r)
+		*ret_start = s;
+	return r;
+}
+
+int store_limits(struct pg *p, struct pool_server *ret, struct why *w)
+{
+	AUTO_PG_RESULT *rows = NULL;
+	int r = pg_query(
+		p,
+		"SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
+		" + COALESCE(current_setting('reserved_connections', true), '0')::int, rolconnlimit, datconnlimit "
+		"FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()",
+		NULL, &rows, w);
+
+	if (r)
+		return r;
+	*ret = (struct pool_server){
+		.max_connections = (int)pg_get_int(rows, 0, 0),
+		.reserved = (int)pg_get_int(rows, 0, 1),
+		.role_limit = (int)pg_get_int(rows, 0, 2),
+		.database_limit = (int)pg_get_int(rows, 0, 3),
+	};
 	return 0;
 }

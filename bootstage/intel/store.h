@@ -5,8 +5,10 @@
 #ifndef BOOTSTAGE_INTEL_STORE_H
 #define BOOTSTAGE_INTEL_STORE_H
 
+#include "bootstage/intel/cluster.h"
 #include "bootstage/intel/intelconf.h"
 #include "bootstage/intel/pg.h"
+#include "bootstage/intel/pool.h"
 
 /* What a command line says about it; STORE_OPTS of cmd.h. */
 struct store_opts {
@@ -23,5 +25,22 @@ MUST_USE int store_config(const struct store_opts *o, struct intelconf *ret, str
 MUST_USE int store_open(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct why *w);
 /** Without that check. */
 MUST_USE int store_connect(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct why *w);
+
+/** Whether it is the private cluster of this machine. */
+bool store_is_private(const struct store_opts *o, const struct intelconf *c);
+
+struct store_start {
+	struct cluster_begun server;
+	bool unit; /* it was started by its unit */
+};
+/**
+ * As store_connect(), and the private cluster is made and started first where that is needed, by its unit where there is
+ * one.
+ */
+MUST_USE int store_start(const struct store_opts *o, const struct intelconf *c, struct pg *ret,
+			 struct store_start *ret_start, struct why *w);
+
+/** What the server says about the number of connections. */
+MUST_USE int store_limits(struct pg *p, struct pool_server *ret, struct why *w);
 
 #endif

@@ -1,0 +1,72 @@
+/*
+ * tandem-intel serve, stop
+ */
+#include "base/args.h"
+#include "bootstage/intel/cluster.h"
+#include "bootstage/intel/cmd.h"
+#include "bootstage/intel/store.h"
+
+static int find(const struct store_opts *opts, struct intelconf *c, struct cluster *ret, struct why *w)
+{
+	int r = store_config(opts, c, w);
+
+	if (!r && !store_is_private(opts, c))
+		r = misuse(w, -EINVAL, "the configured database is another server's");
+	return r ? r : cluster_of(c, ret, w);
+}
+
+static int serve(const struct store_opts *opts, struct why *w)
+{
+	struct intelconf c;
+	struct cluster k;
+	struct machine m;
+	int r = find(opts, &c, &k, w);
+
+	r = r ? r : machine_read(NULL, NULL, &m, w);
+	return r ? r : cluster_serve(&k, &m, w);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct store_opts store = { 0 };
+	const struct opt opts[] = {
+		{ .name = "config", .arg = "FILE", .help = "instead of " INTELCONF_FILE, .value = &store.config },
+	};
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(PROGRAM " serve [--config FILE]",
+			   "Make the private cluster where there is none, and become its server: what the unit\n"
+			   "tandem-intel-db.service runs.",
+			   opts, ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
+
+	if (r >= 0)
+		return r;
+	(void)serve(&store, &w);
+	return why_report(&w, PROGRAM);
+}
+
+static int stop(const struct store_opts *opts, struct why *w)
+{
+	struct intelconf c;
+	struct cluster k;
+	int r = find(opts, &c, &k, w);
+
+	return r ? r : cluster_stop(&k, c.start_timeout_s, w);
+}
+
+int cmd_stop(int argc, char **argv)
+{
+	struct store_opts store = { 0 };
+	const struct opt opts[] = {
+		{ .name = "config", .arg = "FILE", .help = "instead of " INTELCONF_FILE, .value = &store.config },
+	};
+	struct why w = { 0 };
+	struct args args;
+	int r = args_parse(PROGRAM " stop [--config FILE]",
+			   "Stop the server of the private cluster; who works with it loses the connection.", opts,
+			   ARRAY_SIZE(opts), argc, argv, 0, 0, &args);
+
+	if (r >= 0)
+		return r;
+	return stop(&store, &w) ? why_report(&w, PROGRAM) : EXIT_DONE;
+}

@@ -16,7 +16,7 @@ struct feedkit {
 	int result; /* of feedread_stream() */
 	struct why why;
 	struct feed_stats stats;
-	char warnings[8192];
+	char warnings[2048];
 	FILE *to;
 	char *text; /* what came, "" when nothing: lines of "R KEY", "N KIND KEY NAME", "E KIND SRC DST" */
 	size_t n;

@@ -36,7 +36,8 @@ endif
 
 HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
 OPT.debug := -O1 -g3
-OPT.release := -O2 -g $(HARDEN)
+OPT.release := -O2 -g -ffunction-sections -fdata-sections $(HARDEN)
+LINK.release := -Wl,--gc-sections
 OPT.asan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Wframe-larger-than=65536 # red zones count
 OPT.cov := -O0 -g3 --coverage
 OPT.fuzz := -O1 -g3 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DFUZZING=1
@@ -46,7 +47,7 @@ ALL_CPPFLAGS := -I. -include base/banned.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 
 	-DTANDEM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) $(CPPFLAGS)
 # Hidden: libjansson has functions named as those of base/json.h, and would call ours.
 ALL_CFLAGS := -std=gnu11 -fPIE -fvisibility=hidden -pthread $(WARN) $(OPT.$(V)) $(CFLAGS)
-ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT.$(V)) $(LDFLAGS)
+ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT.$(V)) $(LINK.$(V)) $(LDFLAGS)
 # libarchive is loaded when it is needed: updater/archive_late.c.
 LDLIBS := $(filter-out -larchive,$(shell pkg-config --libs $(PKGS)))
 

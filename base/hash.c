@@ -26,7 +26,7 @@ void hasher_add(struct hasher *h, struct bytes in)
 
 void hasher_add_zeros(struct hasher *h, uint64_t n)
 {
-	static const uint8_t zeros[64u << 10];
+	static const uint8_t zeros[4096];
 
 	for (size_t part; n > 0; n -= part) {
 		part = n < sizeof(zeros) ? (size_t)n : sizeof(zeros);

@@ -4,3 +4,4 @@ ROOT_TESTS += $(wildcard tests/root/test_*.c)
 FUZZERS += $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES += $(wildcard tests/bench/bench_*.c)
 CLI_TESTS := $(wildcard tests/cli/*.t)
+build/$(V)/tests/bench/bench_intel_parse: LDLIBS += -lyajl

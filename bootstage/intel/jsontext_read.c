@@ -128,37 +128,6 @@ bool jsontext_element(struct jsontext_walk *i, struct bytes *ret)
 	return true;
 }
 
-static struct bytes find_behind(struct jsontext_walk i, const char *key, struct bytes found)
-{
-	struct jsontext_member m;
-
-	while (jsontext_member(&i, &m))
-		if (jsontext_key_is(m.key, key))
-			found = m.value;
-	return found;
-}
-
-struct bytes jsontext_find(struct bytes object, const char *key)
-{
-	return find_behind(jsontext_walk(object), key, (struct bytes){ 0 });
-}
-
-struct bytes jsontext_get(const struct jsontext *t, const char *key)
-{
-	struct bytes found = { 0 };
-
-	for (size_t i = 0; i < t->n; i++)
-		if (jsontext_key_is(t->at[i].key, key))
-			found = t->at[i].value;
-	if (t->more) {
-		struct bytes last = t->at[t->n - 1].value;
-		struct jsontext_walk rest = { .p = last.p + last.n, .end = t->text.p + t->text.n - 1 };
-
-		found = find_behind(rest, key, found);
-	}
-	return found;
-}
-
 static unsigned int hex_value(uint8_t c)
 {
 	return c <= '9' ? c - (unsigned int)'0' : (c | 0x20u) - 'a' + 10;
@@ -246,13 +215,48 @@ static bool decodes_to(struct bytes encoded, struct bytes word)
 	return word.n == 0;
 }
 
+/* What has escapes is longer than what it says. */
+static bool key_is(struct bytes key, struct bytes want)
+{
+	if (key.n <= want.n)
+		return bytes_equal(key, want);
+	return memchr(key.p, '\\', key.n) && decodes_to(key, want);
+}
+
 bool jsontext_key_is(struct bytes key, const char *word)
 {
-	struct bytes want = bytes_str(word);
+	return key_is(key, bytes_str(word));
+}
 
-	if (bytes_equal(key, want))
-		return true;
-	return key.n > want.n && memchr(key.p, '\\', key.n) && decodes_to(key, want);
+static struct bytes find_behind(struct jsontext_walk i, struct bytes key, struct bytes found)
+{
+	struct jsontext_member m;
+
+	while (jsontext_member(&i, &m))
+		if (key_is(m.key, key))
+			found = m.value;
+	return found;
+}
+
+struct bytes jsontext_find(struct bytes object, const char *key)
+{
+	return find_behind(jsontext_walk(object), bytes_str(key), (struct bytes){ 0 });
+}
+
+struct bytes jsontext_get(const struct jsontext *t, const char *key)
+{
+	struct bytes found = { 0 }, want = bytes_str(key);
+
+	for (size_t i = 0; i < t->n; i++)
+		if (key_is(t->at[i].key, want))
+			found = t->at[i].value;
+	if (t->more) {
+		struct bytes last = t->at[t->n - 1].value;
+		struct jsontext_walk rest = { .p = last.p + last.n, .end = t->text.p + t->text.n - 1 };
+
+		found = find_behind(rest, want, found);
+	}
+	return found;
 }
 
 /* The text between the quotes; false when the value is no string. */

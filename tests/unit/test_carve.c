@@ -3,11 +3,15 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "tests/support.h"
 
-#define UUID "6513270e-269e-4d37-b2a7-4de452e6b438"
+#define GENERATED_MAX 1000u
+#define UUID          "6513270e-269e-4d37-b2a7-4de452e6b438"
 
 /* A text that is handed out in pieces. */
 struct text {
@@ -304,6 +308,265 @@ static void hostile_padding_is_looked_at_a_few_times_only(void **state)
 	assert_true(s.again < 6 * (uint64_t)n);
 }
 
+/* A feed of N records, as feeds are: some nesting, some objects with a type of their own inside. */
+struct feed {
+	char *text;
+	size_t n, at[GENERATED_MAX + 1]; /* where each record begins; behind the last one */
+};
+
+static void put(struct feed *f, const char *format, ...) PRINTF(2, 3);
+static void put(struct feed *f, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	f->n += (size_t)vsnprintf(f->text + f->n, 600, format, args);
+	va_end(args);
+}
+
+static void feed_make(struct feed *f, unsigned int records, const char *line)
+{
+	f->text = malloc(600 * ((size_t)records + 2));
+	assert_non_null(f->text);
+	f->n = 0;
+	put(f, "{\"type\":\"bundle\",\"id\":\"bundle--" UUID "\",\"objects\":[%s", line);
+	for (unsigned int i = 0; i < records; i++) {
+		f->at[i] = f->n;
+		put(f,
+		    "{\"type\": \"indicator\", \"id\": \"indicator--%08x-269e-4d37-b2a7-4de452e6b438\", \"name\": \"probe %u\", "
+		    "\"kill_chain_phases\": [{\"kill_chain_name\": \"mitre\", \"phase_name\": \"x\"}], \"labels\": [\"a\", \"b\"], "
+		    "\"pattern\": \"[file:hashes.'SHA-256' = '%064x']\", \"confidence\": %u, \"x_inner\": {\"type\": \"x\"}}",
+		    i, i, i, i % 100);
+		put(f, "%s%s", i + 1 < records ? "," : "", line);
+	}
+	f->at[records] = f->n;
+	put(f, "]}%s", line);
+}
+
+/* Bytes [at, at + gone) of the text become those of `with`. */
+static void feed_edit(struct feed *f, size_t at, size_t gone, const char *with)
+{
+	size_t n = strlen(with), rest = f->n - at - gone;
+
+	memmove(f->text + at + n, f->text + at + gone, rest + 1);
+	memcpy(f->text + at, with, n);
+	f->n = f->n - gone + n;
+	for (size_t i = 0; i <= GENERATED_MAX; i++)
+		f->at[i] += f->at[i] > at ? n - gone : 0;
+}
+
+/* Where `what` stands in a record. */
+static size_t find_in(const struct feed *f, size_t record, const char *what)
+{
+	const char *found = strstr(f->text + f->at[record], what);
+
+	assert_non_null(found);
+	return (size_t)(found - f->text);
+}
+
+static const struct damage {
+	const char *name, *where, *with; /* what is replaced in record 50 */
+	size_t gone;
+	unsigned int good, dropped;
+} damages[] = {
+	{ "nothing", "{", "{", 1, 100, 0 },
+	{ "a byte that is no UTF-8", "probe",
+	  "pro\xff"
+	  "be",
+	  5, 99, 1 },
+	{ "an overlong form", "probe", "\xc0\xaf", 5, 99, 1 },
+	{ "an encoded surrogate", "probe", "\xed\xa0\x80", 5, 99, 1 },
+	{ "an escaped NUL", "probe", "\\u0000", 5, 99, 1 },
+	{ "a control byte", "probe", "\x01", 5, 99, 1 },
+	{ "no closing brace", "}},", "},", 3, 99, 1 },
+	{ "a closing brace too many", "}},", "}}},", 3, 100, 0 },
+	{ "no opening brace", "{", "", 1, 99, 1 },
+	{ "no comma behind it", "}},", "}}", 3, 100, 0 },
+	{ "two commas behind it", "}},", "}},,", 3, 100, 0 },
+	{ "no closing quote", "probe 50\"", "probe 50", 9, 99, 1 },
+	{ "no opening quote", "\"probe 50", "probe 50", 9, 99, 1 },
+	{ "a colon lost", "\"name\":", "\"name\"", 7, 99, 1 },
+	{ "a comma inside lost", "\"x\"}], ", "\"x\"}] ", 7, 99, 1 },
+	{ "a bracket lost", "\"x\"}], ", "\"x\"}, ", 7, 99, 1 },
+	{ "a bracket too many", "\"x\"}], ", "\"x\"}]], ", 7, 99, 1 },
+	{ "an id that is a number", "\"indicator--00000032-269e-4d37-b2a7-4de452e6b438\"", "5", 48, 99, 1 },
+	{ "a type that is null", "\"indicator\"", "null", 11, 99, 1 },
+	{ "an element that is no object", "{", "42,{", 1, 100, 1 },
+	{ "an escape that is none", "probe", "\\x", 5, 99, 1 },
+	{ "NaN", "\"confidence\": 50", "\"confidence\": NaN", 16, 99, 1 },
+};
+
+/* N9, with line breaks and without; the twin of the shared feeds. */
+static void generated_damage_costs_one_record(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(damages); k++)
+		for (size_t lines = 0; lines < 2; lines++) {
+			const struct damage *d = &damages[k];
+			struct feed f = { 0 };
+			struct sums s;
+
+			feed_make(&f, 100, lines ? "\n" : "");
+			feed_edit(&f, find_in(&f, 50, d->where), d->gone, d->with);
+			carve_bytes(bytes_of(f.text, f.n), 0, 0, &s);
+			free(f.text);
+			/* a record without its first brace leaves a string and the rest */
+			if (s.good != d->good || s.dropped + s.refused < d->dropped ||
+			    s.dropped + s.refused > d->dropped + 1)
+				fail_msg("%s%s: %u good, %u dropped, %u refused", d->name, lines ? ", lines" : "",
+					 s.good, s.dropped, s.refused);
+		}
+}
+
+static void a_feed_that_ends_in_a_record_loses_that_one(void **state)
+{
+	(void)state;
+	for (size_t lines = 0; lines < 2; lines++) {
+		struct feed f = { 0 };
+		struct sums s;
+
+		feed_make(&f, 100, lines ? "\n" : "");
+		for (size_t n = f.at[60] + 1; n < f.at[61] - 2; n += 7) {
+			carve_bytes(bytes_of(f.text, n), 0, 0, &s);
+			assert_int_equal(s.good, 60);
+			assert_int_equal(s.dropped, 1);
+		}
+		free(f.text);
+	}
+}
+
+static void every_seventh_record_cut_costs_each_seventh(void **state)
+{
+	(void)state;
+	for (size_t lines = 0; lines < 2; lines++) {
+		struct feed f = { 0 };
+		struct sums s;
+
+		feed_make(&f, GENERATED_MAX, lines ? "\n" : "");
+		for (size_t i = GENERATED_MAX / 7; i-- > 0;) {
+			size_t from = find_in(&f, 7 * i + 3, "\"labels\"");
+
+			feed_edit(&f, from, find_in(&f, 7 * i + 3, "\"confidence\"") - from, "");
+		}
+		carve_bytes(bytes_of(f.text, f.n), 0, 0, &s);
+		assert_int_equal(s.good, GENERATED_MAX); /* so far whole members are gone */
+		for (size_t i = GENERATED_MAX / 7; i-- > 0;)
+			feed_edit(&f, find_in(&f, 7 * i + 3, "\"x_inner\""), 24, "");
+		carve_bytes(bytes_of(f.text, f.n), 0, 0, &s);
+		free(f.text);
+		assert_int_equal(s.good, GENERATED_MAX - GENERATED_MAX / 7);
+	}
+}
+
+/* 40 bytes anywhere become others: each costs the record that it is in, at most the next one too. */
+static void bytes_overwritten_anywhere_cost_their_records(void **state)
+{
+	uint32_t noise = 12345;
+
+	(void)state;
+	for (unsigned int round = 0; round < 200; round++) {
+		struct feed f = { 0 };
+		struct sums s;
+
+		feed_make(&f, 200, round % 2 ? "\n" : "");
+		for (unsigned int i = 0; i < 40; i++) {
+			noise = noise * 1664525u + 1013904223u;
+			f.text[f.at[0] + noise / 16 % (f.n - f.at[0])] = (char)(noise >> 28 | (noise & 0xf00) >> 4);
+		}
+		carve_bytes(bytes_of(f.text, f.n), 0, 0, &s);
+		free(f.text);
+		if (s.good < 155)
+			fail_msg("round %u: %u of 200 are left", round, s.good);
+	}
+}
+
+static void deep_nesting_costs_its_record(void **state)
+{
+	static char deep[10001];
+	struct feed f = { 0 };
+	struct sums s;
+
+	(void)state;
+	memset(deep, '[', 5000);
+	memset(deep + 5000, ']', 5000);
+	deep[10000] = '\0';
+	feed_make(&f, 100, "");
+	feed_edit(&f, find_in(&f, 50, "{\"type\": \"x\"}"), 13, deep);
+	carve_bytes(bytes_of(f.text, f.n), 0, 0, &s);
+	free(f.text);
+	assert_int_equal(s.good, 99);
+	assert_int_equal(s.dropped, 1);
+}
+
+/* A bundle of any size, made while it is read: the generated feed's records over and over. */
+struct endless {
+	struct feed feed;
+	uint64_t left;
+	size_t at;
+};
+
+static int read_endless(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
+{
+	struct endless *e = arg;
+	size_t n = e->at < e->feed.at[0] ? e->feed.at[0] - e->at : e->feed.at[GENERATED_MAX] - e->at;
+
+	(void)w;
+	n = n < room ? n : room;
+	n = n < e->left ? n : (size_t)e->left;
+	memcpy(buf, e->feed.text + e->at, n);
+	e->left -= n;
+	e->at += n;
+	if (e->at == e->feed.at[GENERATED_MAX])
+		e->at = e->feed.at[0];
+	*ret_n = n;
+	return 0;
+}
+
+/* Most memory that a process of its own has when it reads a feed of that size, in KiB. */
+static long memory_for(uint64_t bytes)
+{
+	struct rusage used;
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct endless e = { .left = bytes };
+		struct carved got = { 0 };
+		uint64_t good = 0;
+		struct carve c;
+
+		feed_make(&e.feed, GENERATED_MAX, "\n");
+		if (carve_init(&c, (struct carve_source){ read_endless, &e }, 0, NULL))
+			_exit(1);
+		do {
+			if (carve_next(&c, &got, NULL))
+				_exit(1);
+			good += got.what == CARVE_RECORD;
+		} while (got.what != CARVE_END);
+		_exit(good < bytes / 450); /* a record has some 400 bytes */
+	}
+	assert_true(child > 0);
+	assert_int_equal(wait4(child, &status, 0, &used), child);
+	assert_int_equal(status, 0);
+	return used.ru_maxrss;
+}
+
+/* N13: a feed of 2 GB takes no more memory than one of 3 MB. */
+static void a_feed_of_2_gb_takes_the_memory_of_a_small_one(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+	const uint64_t large = UINT64_C(50) << 20;
+#else
+	const uint64_t large = UINT64_C(2) << 30;
+#endif
+	long small = memory_for(3u << 20), big = memory_for(large);
+
+	(void)state;
+	print_message("# %ld KiB for 3 MB, %ld KiB for %u MiB\n", small, big, (unsigned int)(large >> 20));
+	if (big > small + 2048)
+		fail_msg("%ld KiB for 3 MB, %ld KiB for 2 GB", small, big);
+}
+
 /* The feeds that lie beside the project: good and dropped records as their table wants. */
 static void damaged_feeds_give_what_their_table_wants(void **state)
 {
@@ -348,6 +611,12 @@ int main(void)
 		cmocka_unit_test(the_limit_is_exact),
 		cmocka_unit_test(hostile_feeds_are_looked_at_a_few_times_only),
 		cmocka_unit_test(hostile_padding_is_looked_at_a_few_times_only),
+		cmocka_unit_test(generated_damage_costs_one_record),
+		cmocka_unit_test(a_feed_that_ends_in_a_record_loses_that_one),
+		cmocka_unit_test(every_seventh_record_cut_costs_each_seventh),
+		cmocka_unit_test(bytes_overwritten_anywhere_cost_their_records),
+		cmocka_unit_test(deep_nesting_costs_its_record),
+		cmocka_unit_test(a_feed_of_2_gb_takes_the_memory_of_a_small_one),
 		cmocka_unit_test(damaged_feeds_give_what_their_table_wants),
 	};
 

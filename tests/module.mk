@@ -1,4 +1,4 @@
-TEST_LIB := tests/support.c tests/rig.c tests/faultblk.c tests/trustkit.c tests/feedkit.c tests/crash/world.c tests/crash/life.c
+TEST_LIB := tests/support.c tests/rig.c tests/faultblk.c tests/trustkit.c tests/feedkit.c tests/crash/world.c tests/crash/life.c tests/pgkit.c
 TESTS += $(wildcard tests/unit/test_*.c tests/crash/test_*.c)
 ROOT_TESTS += $(wildcard tests/root/test_*.c)
 FUZZERS += $(wildcard tests/fuzz/fuzz_*.c)

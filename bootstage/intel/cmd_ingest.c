@@ -16,12 +16,13 @@
 #include "tuning/tuneconf.h"
 
 #define RECONNECT_S 60u
+#define WAIT_MAX_S  86400u
 #define BATCH_MAX   100000u
 
 struct wanted {
 	struct store_opts store;
 	struct intelconf conf;
-	const char *feed, *batch, *lanes;
+	const char *feed, *batch, *lanes, *wait;
 	bool json;
 	char name[256];
 };
@@ -56,13 +57,12 @@ static const char *feed_of(const char *path, char *out, size_t room)
 	return out;
 }
 
-static int number(const char *text, const char *option, uint64_t max, uint64_t *ret, struct why *w)
+static int number(const char *text, const char *option, uint64_t min, uint64_t max, uint64_t *ret, struct why *w)
 {
-	uint64_t n = 0;
-	int r = text ? parse_u64(text, max, &n, w) : 0;
+	uint64_t n = min;
 
-	if (r || (text && n == 0))
-		return misuse(w, -EINVAL, "%s %s: 1 to %" PRIu64, option, text, max);
+	if (text && (parse_u64(text, max, &n, NULL) || n < min))
+		return misuse(w, -EINVAL, "%s %s: %" PRIu64 " to %" PRIu64, option, text, min, max);
 	if (text)
 		*ret = n;
 	return 0;
@@ -72,7 +72,7 @@ static int sizes(const struct wanted *o, struct load_options *ret, struct why *w
 {
 	AUTO_FACTS f = { 0 };
 	AUTO_FREE struct tuneconf *c = malloc(sizeof(*c));
-	uint64_t rows, lanes;
+	uint64_t rows, lanes, wait = RECONNECT_S;
 	int r = c ? facts_read("/", &f, w) : fail(w, -ENOMEM, "out of memory");
 
 	if (r)
@@ -81,8 +81,10 @@ static int sizes(const struct wanted *o, struct load_options *ret, struct why *w
 	ingest_sizes(c, &f, ret);
 	rows = ret->rows;
 	lanes = ret->lanes;
-	r = number(o->batch, "--batch", BATCH_MAX, &rows, w);
-	r = r ? r : number(o->lanes, "--connections", LOAD_LANES_MAX, &lanes, w);
+	r = number(o->batch, "--batch", 1, BATCH_MAX, &rows, w);
+	r = r ? r : number(o->lanes, "--connections", 1, LOAD_LANES_MAX, &lanes, w);
+	r = r ? r : number(o->wait, "--wait", 0, WAIT_MAX_S, &wait, w);
+	ret->reconnect_s = (unsigned int)wait;
 	ret->bytes = ret->bytes / ret->rows * rows;
 	ret->rows = rows;
 	ret->lanes = (unsigned int)lanes;
@@ -167,7 +169,7 @@ static int print_json(const char *feed, const struct ingest_stats *s, struct why
 static int ingest(struct wanted *o, const char *path, struct why *w)
 {
 	const struct feed_options f = { .warn = warn };
-	struct load_options l = { .connect = connect, .arg = o, .reconnect_s = RECONNECT_S, .stop = interrupt_seen };
+	struct load_options l = { .connect = connect, .arg = o, .stop = interrupt_seen };
 	struct ingest_stats s = { 0 };
 	int r = store_config(&o->store, &o->conf, w), printed;
 
@@ -206,6 +208,10 @@ int cmd_ingest(int argc, char **argv)
 		  .value = &o.feed },
 		{ .name = "batch", .arg = "N", .help = "records of one transaction", .value = &o.batch },
 		{ .name = "connections", .arg = "N", .help = "to the database", .value = &o.lanes },
+		{ .name = "wait",
+		  .arg = "SECONDS",
+		  .help = "for a server that went away, 60 if not given",
+		  .value = &o.wait },
 		{ .name = "json", .help = "as JSON", .flag = &o.json },
 	};
 	struct why w = { 0 };

@@ -3,7 +3,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/args.h"
 #include "base/interrupt.h"
@@ -13,7 +12,6 @@
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/ingest.h"
 #include "bootstage/intel/store.h"
-#include "tuning/tuneconf.h"
 
 #define RECONNECT_S 60u
 #define WAIT_MAX_S  86400u
@@ -70,15 +68,13 @@ static int number(const char *text, const char *option, uint64_t min, uint64_t m
 
 static int sizes(const struct wanted *o, struct load_options *ret, struct why *w)
 {
-	AUTO_FACTS f = { 0 };
-	AUTO_FREE struct tuneconf *c = malloc(sizeof(*c));
+	struct machine m;
 	uint64_t rows, lanes, wait = RECONNECT_S;
-	int r = c ? facts_read("/", &f, w) : fail(w, -ENOMEM, "out of memory");
+	int r = machine_read(NULL, NULL, &m, w);
 
 	if (r)
 		return r;
-	tuneconf_defaults(c);
-	ingest_sizes(c, &f, ret);
+	ingest_sizes(&m, ret);
 	rows = ret->rows;
 	lanes = ret->lanes;
 	r = number(o->batch, "--batch", 1, BATCH_MAX, &rows, w);

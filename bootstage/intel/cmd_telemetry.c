@@ -13,10 +13,9 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "bootstage/intel/cmd.h"
-#include "bootstage/intel/ingest.h"
+#include "bootstage/intel/machine.h"
 #include "bootstage/intel/teldoor.h"
 #include "bootstage/intel/telstore.h"
-#include "tuning/tuneconf.h"
 
 #define STATE_FOLDER "/var/lib/tandem/intel"
 #define SPOOL_NAME   "telemetry.spool"
@@ -194,16 +193,12 @@ static int mode_parse(const char *text, uint64_t *ret, struct why *w)
 /* N5: by how big the machine is. */
 static int batch_size(struct options *o, struct why *w)
 {
-	AUTO_FACTS f = { 0 };
-	struct load_options sizes = { 0 };
-	struct tuneconf c;
-	int r = o->batch ? parse_u64(o->batch, 100000, &o->batch_rows, w) : facts_read("/", &f, w);
+	struct machine m;
+	int r = o->batch ? parse_u64(o->batch, 100000, &o->batch_rows, w) : machine_read(NULL, NULL, &m, w);
 
 	if (r || o->batch)
 		return r ? r : o->batch_rows ? 0 : misuse(w, -EINVAL, "--batch: at least 1");
-	tuneconf_defaults(&c);
-	ingest_sizes(&c, &f, &sizes);
-	o->batch_rows = sizes.rows;
+	o->batch_rows = m.sizes.batch_records.value;
 	return 0;
 }
 

@@ -2,30 +2,29 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/proc.h"
+#include "bootstage/intel/input.h"
 
 #define LANES_FEW    2u
 #define LANES_MANY   4u
-#define CPUS_MANY    16u
+#define CORES_MANY   16u
 #define RECORD_BYTES 1600u /* of text, on average; a batch is full at whichever comes first */
 #define MANIFEST     "manifest.json"
 #define MANIFEST_MAX (64u << 20)
 #define FILES_MAX    1000000u
 #define NAME_BYTES   255u
 
-void ingest_sizes(const struct tuneconf *c, const struct facts *f, struct load_options *ret)
+void ingest_sizes(const struct machine *m, struct load_options *ret)
 {
-	struct sizes s;
-
-	sizes_make(c, f, &s);
-	ret->rows = s.batch_records.value;
+	ret->rows = m->sizes.batch_records.value;
 	ret->bytes = ret->rows * RECORD_BYTES;
-	ret->lanes = f->n_cpus > CPUS_MANY ? LANES_MANY : f->n_cpus > 1 ? LANES_FEW : 1;
+	ret->lanes = m->cores > CORES_MANY ? LANES_MANY : m->cores > 1 ? LANES_FEW : 1;
 }
 
 /* --- one stream --- */
@@ -34,19 +33,38 @@ struct ingest {
 	struct load *load;
 	const struct feed_options *f;
 	const char *feed;
+	bool (*stop)(void);
 	struct ingest_stats *stats;
 };
 
 struct file {
 	int fd;
 	const char *name;
+	bool (*stop)(void);
 };
+
+/* A signal ends the waiting, not the reading: that begins again by itself. */
+static int wait_input(const struct file *f, struct why *w)
+{
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+
+	while (poll(&p, 1, -1) < 0) {
+		if (errno != EINTR)
+			return fail_errno(w, "%s", f->name);
+		if (f->stop && f->stop())
+			return fail(w, -ECANCELED, "interrupted");
+	}
+	return 0;
+}
 
 static int file_some(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
 {
 	const struct file *f = arg;
+	int r = wait_input(f, w);
 	ssize_t n;
 
+	if (r)
+		return r;
 	do
 		n = read(f->fd, buf, room);
 	while (n < 0 && errno == EINTR);
@@ -58,12 +76,18 @@ static int file_some(void *arg, void *buf, size_t room, size_t *ret_n, struct wh
 
 static int ingest_fd(struct ingest *g, int fd, const char *name, struct why *w)
 {
-	struct file file = { .fd = fd, .name = name };
+	struct file file = { .fd = fd, .name = name, .stop = g->stop };
 	struct carve_source from = { .read = file_some, .arg = &file };
 	struct record_sink sink = load_sink(g->load);
+	struct input *in = NULL;
+	int r = input_open(from, name, 0, &in, w);
 
 	g->stats->files++;
-	return feedread_stream(from, name, g->f, &sink, &g->stats->read, w);
+	if (r)
+		return r;
+	r = feedread_stream(input_source(in), name, g->f, &sink, &g->stats->read, w);
+	input_close(in);
+	return r;
 }
 
 /* --- folders --- */
@@ -253,7 +277,7 @@ static int ingest_open(struct ingest *g, const char *path, struct why *w)
 int ingest_path(const char *path, const struct load_options *o, const struct feed_options *f, struct ingest_stats *ret,
 		struct why *w)
 {
-	struct ingest g = { .f = f, .feed = o->feed, .stats = ret };
+	struct ingest g = { .f = f, .feed = o->feed, .stop = o->stop, .stats = ret };
 	uint64_t start = now_ms();
 	int r = load_open(o, &g.load, w), finished;
 

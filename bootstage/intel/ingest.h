@@ -1,5 +1,5 @@
 /*
- * ingest - a feed from where it is into the store: a file, standard input, a folder of files or of MISP events.
+ * ingest - a feed from where it is into the store: a file, standard input, a folder of files or of MISP events; packed or not.
  * Layer:  bootstage/intel. Act.
  * Trust:  the feed is hostile, the names in a manifest as well.
  */
@@ -8,8 +8,7 @@
 
 #include "bootstage/intel/feedread.h"
 #include "bootstage/intel/load.h"
-#include "tuning/facts.h"
-#include "tuning/profile.h"
+#include "bootstage/intel/machine.h"
 
 struct ingest_stats {
 	struct feed_stats read;
@@ -22,9 +21,9 @@ struct ingest_stats {
 
 /**
  * Records of a batch (N5) and connections, by how big the machine is. Pure.
- * @lanes  2 keep two processors busy while the one thread of ours reads; more than 16 processors: 4 (N8)
+ * @lanes  2 keep two cores busy while the one thread of ours reads; more than 16 cores: 4 (N8)
  */
-void ingest_sizes(const struct tuneconf *c, const struct facts *f, struct load_options *ret);
+void ingest_sizes(const struct machine *m, struct load_options *ret);
 
 /**
  * @path  a file, "-", or a folder: its manifest.json says which files there are (a MISP feed), or else all with the

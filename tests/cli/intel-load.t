@@ -152,6 +152,25 @@ result $? 'and the other' "$(cat one)"
 graph >again
 check 'the same graph' cmp first again
 
+# folders: of files, packed or not; of MISP events, by their manifest
+empty
+mkdir folder
+gzip <feed.json >folder/b.json.gz
+cp small.json folder/a.json
+echo 'not a feed' >folder/readme.txt
+echo '{"what": "ever"}' >folder/c.json
+exits 0 'a folder' ingest folder --json
+tells 'all feeds in it are read, what is none is told' '3 1 2007' files bad good
+says 'c.json: '
+mkdir misp
+event=1f2e3d4c-0000-4000-8000-0000000000
+printf '{"%s01":{"info":"a"},"%s02":{"info":"b"},"../small":{"info":"c"}}' $event $event >misp/manifest.json
+printf '{"Event":{"uuid":"%s01","info":"a","timestamp":"1700000000","date":"2026-01-01","Attribute":[{"uuid":"%s11","type":"ip-dst","category":"Network activity","value":"198.51.100.7","timestamp":"1700000000","to_ids":true}]}}' $event $event >misp/${event}01.json
+cp misp/${event}01.json misp/other.json
+exits 0 'a MISP feed' ingest misp --json
+tells 'its manifest says what is read' '1 1 1 1' files missing events attributes
+says "${event}02.json: No such file"
+
 # what is no feed
 exits 1 'no feed' sh -c 'echo "{}" >none.json; tandem-intel ingest --connect "$1" none.json' - "$pg"
 exits 1 'no file' ingest missing.json

@@ -7,9 +7,9 @@
 #define FIRST_BYTES (64u << 10) /* of the first request: header, signatures and manifest of most bundles */
 #define GUESS_MAX   (4u << 20)
 #define WAIT_MS     100u
-/* Gaps worth fetching: what a further range costs in a request of several; what a request of its own does. */
+/* Gaps worth fetching: what a further range costs in a request of several; what a request of its own does, in time. */
 #define GAP_SEVERAL 192u
-#define GAP_ONE     (16u << 10)
+#define GAP_ONE     (24u << 10)
 
 int web_wait(struct web *web, struct why *w)
 {

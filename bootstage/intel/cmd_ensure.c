@@ -71,12 +71,14 @@ static int days(struct pg *p, const struct intelconf *c, struct outcome *o, stru
 	AUTO_DAY_LIST have = { 0 };
 	int r = ensure_partitions_exist(p, &now, c->ahead_days, &o->made, &o->clock);
 
-	if (r && r != -ESTALE)
+	o->ahead = (int)c->ahead_days;
+	if (!r)
+		return 0;
+	if (r != -ESTALE)
 		return fail(w, r, "%s", o->clock.text);
+	log_warn("no days for telemetry are made: %s", o->clock.text);
 	r = partition_list(p, &have, w);
 	o->ahead = days_ahead(day_of(now.us), &have);
-	if (o->clock.code)
-		log_warn("no days for telemetry are made: %s", o->clock.text);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -70,37 +71,37 @@ int partition_list(struct pg *p, struct day_list *ret, struct why *w)
 
 #define CREATE_ROOM 700u
 
-static void create_sql(int64_t day, char sql[CREATE_ROOM])
+/* With the same CHECK that it is going to have as a partition there is nothing to search when it is attached. */
+static int create_sql(int64_t day, char *sql, size_t room)
 {
 	char name[DAYS_NAME], from[DAYS_NAME], to[DAYS_NAME];
 
 	day_name(day, name);
 	day_date(day, from);
 	day_date(day + 1, to);
-	/* With the same CHECK that it is going to have as a partition there is nothing to search when it is attached. */
-	(void)snprintf(
-		sql, CREATE_ROOM,
+	return snprintf(
+		sql, room,
 		"CREATE TABLE %s (LIKE telemetry_edges INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION, "
 		"CONSTRAINT day CHECK (ts >= '%s 00:00:00+00' AND ts < '%s 00:00:00+00'));"
 		"ALTER TABLE telemetry_edges ATTACH PARTITION %s FOR VALUES FROM ('%s 00:00:00+00') TO ('%s 00:00:00+00');"
-		"ALTER TABLE %s DROP CONSTRAINT day",
+		"ALTER TABLE %s DROP CONSTRAINT day;",
 		name, from, to, name, from, to, name);
 }
 
+/* All in one message. */
 static int create(struct pg *p, const int64_t *days, size_t n, struct why *w)
 {
-	char sql[CREATE_ROOM], date[DAYS_NAME];
+	AUTO_FREE char *sql = malloc(n * CREATE_ROOM + 16);
+	size_t at = 0;
+	int r;
 
-	for (size_t i = 0; i < n; i++) {
-		int r;
-
-		create_sql(days[i], sql);
-		day_date(days[i], date);
-		r = pg_run(p, sql, w);
-		if (r)
-			return why_in(w, r, "telemetry of %s", date);
-	}
-	return 0;
+	if (!sql)
+		return fail(w, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)create_sql(days[i], sql + at, CREATE_ROOM);
+	memcpy(sql + at, "COMMIT", sizeof("COMMIT"));
+	r = pg_run(p, sql, w);
+	return r ? why_in(w, r, "days of telemetry") : 0;
 }
 
 /* What is missing, as far as the clock can be believed. */
@@ -126,7 +127,6 @@ static int create_missing(struct pg *p, const struct clock_now *now, unsigned in
 
 	r = r ? r : missing(p, now, ahead, days, &n, w); /* another starter may have been here meanwhile */
 	r = r ? r : create(p, days, n, w);
-	r = r ? r : pg_run(p, "COMMIT", w);
 	if (!r)
 		*ret_made = (unsigned int)n;
 	else if (pg_alive(p))

@@ -109,24 +109,26 @@ static int start_server(const struct store_opts *o, const struct intelconf *c, c
 	return r;
 }
 
+static int start_private(const struct store_opts *o, const struct intelconf *c, struct store_start *s, struct why *w)
+{
+	struct cluster k;
+	int r = cluster_of(c, &k, w);
+
+	if (!r && cluster_ping(&k))
+		r = start_server(o, c, &k, s, w);
+	return r ? r : cluster_database(&k, w);
+}
+
 int store_start(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct store_start *ret_start,
 		struct why *w)
 {
 	struct store_start s = { 0 };
-	struct cluster k;
-	int r = 0;
+	/* Nearly always it is there: that costs one connection. */
+	bool private = store_is_private(o, c), there = private && store_connect(o, c, ret, NULL) == 0;
+	int r = private && !there ? start_private(o, c, &s, w) : 0;
 
-	if (store_is_private(o, c)) {
-		r = cluster_of(c, &k, w);
-		if (!r && cluster_ping(&k))
-			r = start_server(o, c, &k, &s, w);
-		/* Cheaper than asking first: nearly always it is there. */
-		if (!r && store_connect(o, c, ret, NULL) == 0)
-			goto out;
-		r = r ? r : cluster_database(&k, w);
-	}
-	r = r ? r : store_connect(o, c, ret, w);
-out:
+	if (!r && !there)
+		r = store_connect(o, c, ret, w);
 	if (!r)
 		*ret_start = s;
 	return r;

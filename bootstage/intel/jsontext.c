@@ -6,6 +6,7 @@
 /* What PostgreSQL's numeric holds: digits in front of the point and behind it. */
 #define DIGITS_MAX   131072
 #define FRACTION_MAX 16383
+#define EXPONENT_MAX (INT32_MAX / 2) /* of a zero as well */
 
 /*
  * The state of one check. What reads a part takes where the part starts and returns where it ended; NULL after bad().
@@ -151,31 +152,46 @@ static const uint8_t *check_exponent(struct check *c, const uint8_t *p, int64_t 
 	return to;
 }
 
+/* Whether numeric holds a number of those digits: where its first digit stands that is no zero, and where its last one. */
+static bool is_storable(struct bytes whole, struct bytes fraction, int64_t exponent)
+{
+	int64_t first = (int64_t)whole.n, last = (int64_t)fraction.n - exponent;
+
+	if (whole.p[0] == '0') {
+		size_t zeros = 0;
+
+		while (zeros < fraction.n && fraction.p[zeros] == '0')
+			zeros++;
+		first = zeros < fraction.n ? -(int64_t)zeros
+					   : -INT64_MAX / 2; /* nothing but zeros: it stands anywhere */
+	}
+	return first + exponent <= DIGITS_MAX && last <= FRACTION_MAX && exponent < EXPONENT_MAX;
+}
+
 static const uint8_t *check_number(struct check *c, const uint8_t *p)
 {
-	int64_t whole, fraction = 0, exponent = 0;
 	const uint8_t *start = p, *from;
+	struct bytes whole, fraction = { 0 };
+	int64_t exponent = 0;
 
 	from = p += *p == '-';
 	p = digits(c, p);
 	if (p == from || (*from == '0' && p - from > 1))
 		return bad(c, from, "no number");
-	whole = p - from;
+	whole = bytes_of(from, (size_t)(p - from));
 	if (p < c->end && *p == '.') {
 		from = ++p;
 		p = digits(c, p);
 		if (p == from)
 			return bad(c, p, "a fraction without digits");
-		fraction = p - from;
+		fraction = bytes_of(from, (size_t)(p - from));
 	}
 	if (p < c->end && (*p | 0x20) == 'e') {
 		p = check_exponent(c, p + 1, &exponent);
 		if (!p)
 			return NULL;
 	}
-	if (whole + exponent > DIGITS_MAX || fraction - exponent > FRACTION_MAX)
-		return bad(c, start, "a number that cannot be stored");
-	return p;
+	return is_storable(whole, fraction, exponent) ? p : bad(c, start, "a number that cannot be stored");
 }
 
 static const uint8_t *check_word(struct check *c, const uint8_t *p, const char *word, size_t n)

@@ -7,6 +7,9 @@
 #define UNITS   "/etc/systemd/system/"
 #define STOP_MS 120000u
 #define TUNE_MS 300000u
+#define PG_MS   300000u
+
+#define DATABASE_RUNS "/var/lib/%s/intel/pg/postmaster.pid" /* of the private cluster, bootstage/intel/cluster.h */
 
 /* --- what runs --- */
 
@@ -57,6 +60,24 @@ static int undo_tuning(const struct setup_job *j, size_t i, struct why *w)
 	return setup_save(j, w);
 }
 
+/* Needs the configuration, as tuning does. Where no server runs there may not even be its user any more. */
+static int stop_database(const struct setup_job *j, const char *product, struct why *w)
+{
+	static const char *const argv[] = { TANDEM_LIBEXEC "/tandem-intel", "stop", NULL };
+	struct why cause = { 0 };
+	char path[PATH_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), DATABASE_RUNS, product);
+	if (access(path, F_OK))
+		return 0;
+	setup_changing(j);
+	r = proc_must(argv, PG_MS, &cause);
+	return r ? why_next(w, fail(w, r, "%s", cause.text),
+			    "see to it that 'tandem-intel stop' passes, then run tandem setup --remove again")
+		 : 0;
+}
+
 /* What the stages and units have left in this boot. */
 static int clear_run(const struct setup_job *j, const char *product, struct why *w)
 {
@@ -78,6 +99,8 @@ static int undo_running(const struct setup_job *j, struct why *w)
 	if (!setup_live(j->place))
 		return 0;
 	stop_units(j);
+	if (product)
+		r = stop_database(j, product, w);
 	for (size_t i = 0; !r && i < j->journal->n; i++)
 		if (j->journal->at[i].made == MADE_TUNING)
 			r = undo_tuning(j, i, w);

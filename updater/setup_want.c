@@ -332,7 +332,7 @@ static int add_folders(struct setup_items *l, const struct setup_wish *wish, str
 	(void)snprintf(name, sizeof(name), "/opt/%s", wish->product);
 	r = r ? r : add_folder(l, SETUP_TREES, name, 0755, false, w);
 	(void)snprintf(name, sizeof(name), "/var/lib/%s", wish->product);
-	r = r ? r : add_folder(l, SETUP_DATA, name, 0750, true, w);
+	r = r ? r : add_folder(l, SETUP_DATA, name, 0751, true, w); /* the database below it is another user's */
 	(void)snprintf(name, sizeof(name), "/var/log/%s", wish->product);
 	return r ? r : add_folder(l, SETUP_DATA, name, 0750, true, w);
 }

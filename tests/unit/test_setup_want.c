@@ -67,7 +67,8 @@ static void the_list_has_all_that_a_product_needs(void **state)
 	assert_ok(setup_want(&w_, &l, &w), w);
 	assert_int_equal(l.at[0].kind, SETUP_SYSTEM);
 	assert_string_equal(find(&l, SETUP_PORT, "4000")->name, "4000");
-	assert_int_equal(find(&l, SETUP_DATA, "/var/lib/demo")->mode, 0750);
+	assert_int_equal(find(&l, SETUP_DATA, "/var/lib/demo")->mode, 0751);
+	assert_int_equal(find(&l, SETUP_DATA, "/var/log/demo")->mode, 0750);
 	assert_true(find(&l, SETUP_DATA, "/var/log/demo")->users);
 	assert_false(find(&l, SETUP_TREES, "/opt/demo")->users);
 	assert_string_equal(find(&l, SETUP_FILE, "/etc/systemd/system/demo-dpi.service")->text,

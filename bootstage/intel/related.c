@@ -66,6 +66,49 @@ static int look_at_days(struct pg *p, const struct relquery *q, enum telemetry *
 	return r;
 }
 
+/* --- names --- */
+
+#define NAMES                                                                                                              \
+	"SELECT x.id, n.key, n.kind, n.name, x.depth::integer FROM unnest($1::bigint[], $2::smallint[]) AS x (id, depth) " \
+	"JOIN nodes n ON n.node_id = x.id"
+
+static int compare(const void *a, const void *b)
+{
+	const struct answer *x = a, *y = b;
+
+	if (x->depth != y->depth)
+		return x->depth < y->depth ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* A walk has few more than are wanted, which are sorted here; unless it is the kind that says which are wanted. */
+int related_names(struct related_server *s, const struct relquery *q, const struct reach *k, struct answers *ret,
+		  struct why *w)
+{
+	AUTO_ANSWERS a = { 0 };
+	AUTO_PG_PARAMS p = { 0 };
+	PGresult *rows = NULL;
+	int r;
+
+	pg_param_i64s(&p, k->ids + 1, k->n - 1);
+	pg_param_i16s(&p, k->depths + 1, k->n - 1);
+	if (q->nodes) {
+		relquery_nodes_param(q, &p);
+		pg_param_i64(&p, (int64_t)q->limit + 1);
+	}
+	r = pg_query(s->pg, q->nodes ? NAMES " WHERE n.kind = ANY ($3) ORDER BY x.depth, x.id LIMIT $4" : NAMES, &p,
+		     &rows, w);
+	r = r ? r : answers_take(rows, UINT32_MAX, &a, w);
+	if (r)
+		return r;
+	qsort(a.at, a.n, sizeof(*a.at), compare);
+	a.cut = k->cut || a.n > q->limit;
+	a.n = a.n > q->limit ? q->limit : a.n;
+	*ret = a;
+	a = (struct answers){ 0 };
+	return 0;
+}
+
 /* --- one server --- */
 
 int related_prepare(struct related_server *s, const struct relsql *sql, struct why *w)
@@ -87,33 +130,12 @@ int related_prepare(struct related_server *s, const struct relsql *sql, struct w
 	return r;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct answer *x = a, *y = b;
-
-	if (x->depth != y->depth)
-		return x->depth < y->depth ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-/* The query cuts what is furthest, but its rows come as the join with their names leaves them. */
-static void settle(struct answers *a, uint32_t limit)
-{
-	size_t n = 0;
-
-	a->cut = a->n > limit;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->at[i].key.n > 0)
-			a->at[n++] = a->at[i];
-	qsort(a->at, n, sizeof(*a->at), compare);
-	a->n = n < limit ? n : limit;
-}
-
 static int ask(struct related_server *s, const struct relquery *q, bool telemetry, int64_t start, struct answers *ret,
 	       struct why *w)
 {
+	AUTO_REACH k = { .most = relquery_most(q) };
 	AUTO_PG_PARAMS a = { 0 };
-	PGresult *rows = NULL;
+	AUTO_PG_RESULT *rows = NULL;
 	struct relsql sql;
 	int r;
 
@@ -121,10 +143,10 @@ static int ask(struct related_server *s, const struct relquery *q, bool telemetr
 	relquery_params(q, telemetry, start, &a);
 	r = related_prepare(s, &sql, w);
 	r = r ? r : pg_query_prepared(s->pg, sql.name, &a, &rows, w);
-	r = r ? r : answers_take(rows, UINT32_MAX, ret, w);
-	if (!r)
-		settle(ret, q->limit);
-	return r;
+	for (int i = 0; !r && i < PQntuples(rows); i++)
+		r = reach_add(&k, pg_get_int(rows, i, 0), (int)pg_get_int(rows, i, 1), w);
+	k.cut |= !r && PQntuples(rows) >= relquery_rows(q);
+	return r ? r : related_names(s, q, &k, ret, w);
 }
 
 int related_find(struct related_server *s, const struct relquery *q, int64_t start, struct answers *ret, struct why *w)

@@ -12,6 +12,7 @@
 #define BOOTSTAGE_INTEL_RELATED_H
 
 #include "bootstage/intel/pg.h"
+#include "bootstage/intel/reach.h"
 #include "bootstage/intel/relquery.h"
 
 /* One node. Borrowed from the struct answers that it is in. */
@@ -65,6 +66,9 @@ MUST_USE int related_walk(struct related_server *servers, size_t n, const struct
 
 /** Prepare a statement, unless this server has it. */
 MUST_USE int related_prepare(struct related_server *s, const struct relsql *sql, struct why *w);
+/** What the nodes of a walk are called; those that were asked for. */
+MUST_USE int related_names(struct related_server *s, const struct relquery *q, const struct reach *k,
+			   struct answers *ret, struct why *w);
 /** Rows of node_id, key, kind, name, depth, best first; the first `limit` of them. Takes `rows`. -ENOMEM. */
 MUST_USE int answers_take(PGresult *rows, uint32_t limit, struct answers *ret, struct why *w);
 

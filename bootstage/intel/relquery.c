@@ -110,24 +110,22 @@ static void put_edges_and_time(const struct relquery *q, bool telemetry, struct 
 	}
 }
 
-/* Rows of the walk: each node has one for each depth that it is met at. */
-static int64_t rows_of(const struct relquery *q)
+size_t relquery_most(const struct relquery *q)
 {
-	return ((int64_t)q->limit + 2) * (q->depth + 1);
+	return (q->nodes ? RELQUERY_LIMIT_MAX : q->limit) + 2;
+}
+
+int64_t relquery_rows(const struct relquery *q)
+{
+	return (int64_t)relquery_most(q) * (q->nodes ? 1 : q->depth + 1);
 }
 
 void relquery_params(const struct relquery *q, bool telemetry, int64_t start, struct pg_params *ret)
 {
 	pg_param_i64(ret, start);
 	pg_param_i32(ret, (int32_t)q->depth);
-	if (q->nodes)
-		pg_param_null(ret); /* answers of one kind may lie anywhere: statement_timeout bounds the walk */
-	else
-		pg_param_i64(ret, rows_of(q));
-	pg_param_i64(ret, (int64_t)q->limit + 1);
+	pg_param_i64(ret, relquery_rows(q));
 	put_edges_and_time(q, telemetry, ret);
-	if (q->nodes)
-		put_kinds(ret, q->nodes);
 }
 
 void relquery_nodes_param(const struct relquery *q, struct pg_params *ret)
@@ -222,15 +220,15 @@ static void put_step(const struct step *s)
 }
 
 /* "related-both-some-time": all that the text depends on. */
-static void put_name(const char *what, const struct relquery *q, bool telemetry, const char *nodes, struct relsql *ret)
+static void put_name(const char *what, const struct relquery *q, bool telemetry, struct relsql *ret)
 {
 	struct kind_filter f = edges_walked(q);
 
-	(void)snprintf(ret->name, sizeof(ret->name), "%s-%s-%s%s%s", what, directions[q->direction],
+	(void)snprintf(ret->name, sizeof(ret->name), "%s-%s-%s%s", what, directions[q->direction],
 		       !f.op      ? "all"
 		       : q->edges ? "some"
 				  : "most",
-		       telemetry ? "-time" : "", nodes);
+		       telemetry ? "-time" : "");
 }
 
 static FILE *open_text(struct relsql *ret)
@@ -246,25 +244,16 @@ void relquery_sql(const struct relquery *q, bool telemetry, struct relsql *ret)
 		.q = q,
 		.parts = telemetry ? LEVEL_BOTH : LEVEL_INTEL,
 		.match = "r.id",
-		.first = 5,
+		.first = 4,
 		.to = to,
 	};
 
-	put_name("related", q, telemetry, q->nodes ? "-nodes" : "", ret);
+	put_name("related", q, telemetry, ret);
 	if (!to)
 		return;
 	(void)fprintf(to, "WITH RECURSIVE r (id, depth) AS (SELECT $1::bigint, 0 UNION ");
 	put_step(&s);
-	(void)fprintf(to, ") SELECT w.id, n.key, n.kind, n.name, w.depth FROM (SELECT id, min(depth) AS depth FROM "
-			  "(SELECT id, depth FROM r LIMIT $3::bigint) l WHERE id <> $1 GROUP BY id");
-	/* Narrow rows are sorted and cut before they get their names, unless these say which are wanted. */
-	if (q->nodes)
-		(void)fprintf(to,
-			      ") w JOIN nodes n ON n.node_id = w.id WHERE n.kind = ANY ($%d::smallint[]) "
-			      "ORDER BY w.depth, w.id LIMIT $4::bigint",
-			      5 + (edges_walked(q).op ? 1 : 0) + (telemetry ? 2 : 0));
-	else
-		(void)fprintf(to, " ORDER BY 2, 1 LIMIT $4::bigint) w LEFT JOIN nodes n ON n.node_id = w.id");
+	(void)fprintf(to, ") SELECT id, depth FROM r LIMIT $3::bigint");
 }
 
 void relquery_level_sql(const struct relquery *q, enum level_part part, struct relsql *ret)
@@ -277,7 +266,7 @@ void relquery_level_sql(const struct relquery *q, enum level_part part, struct r
 	put_name(part == LEVEL_INTEL  ? "level-intel"
 		 : part == LEVEL_BOTH ? "level-both"
 				      : "level-only",
-		 q, part & LEVEL_TELEMETRY, "", ret);
+		 q, part & LEVEL_TELEMETRY, ret);
 	if (!to)
 		return;
 	n = arms_of(&s, at);

@@ -64,9 +64,12 @@ MUST_USE int relquery_direction(struct relquery *q, const char *name, struct why
 bool relquery_has_telemetry(const struct relquery *q);
 const char *direction_name(enum direction d);
 
+/** Nodes that a walk keeps: one more than the answers, and the start; answers of one kind may lie anywhere. */
+size_t relquery_most(const struct relquery *q);
+/** Rows that come at most: a node has one for each depth that it is met at. */
+int64_t relquery_rows(const struct relquery *q);
 /**
- * The recursive query. Rows, in any order: node_id, key, kind, name, depth; one more than the limit when there are more. The
- * key is NULL where an edge leads to what is no node.
+ * The recursive query. Rows: id, depth; the start is the first, and a node comes first at its least depth.
  * @telemetry  whether telemetry is part of it; relquery_has_telemetry() at most
  */
 void relquery_sql(const struct relquery *q, bool telemetry, struct relsql *ret);

@@ -1,76 +1,21 @@
 /* related_walk() of related.h. */
-#include <string.h>
-
-#include "bootstage/intel/idset.h"
 #include "bootstage/intel/related.h"
 
 struct walk {
 	struct related_server *servers;
 	size_t n_servers;
 	const struct relquery *q;
-	struct idset met;
-	int64_t *ids; /* in the order in which they were met, the start first; all of met */
-	int16_t *depths;
-	size_t n, room;
-	size_t most; /* ids; more than the answers that are wanted */
-	bool cut;
+	struct reach met;
 	uint64_t silent;
 	struct why silent_why;
 };
-
-static void walk_done(struct walk *k)
-{
-	idset_free(&k->met);
-	free(k->ids);
-	free(k->depths);
-}
-
-/* --- what was met --- */
-
-static int make_room(struct walk *k, struct why *w)
-{
-	size_t room = k->room ? 2 * k->room : 1024;
-	int64_t *ids = realloc(k->ids, room * sizeof(*ids));
-	int16_t *depths;
-
-	if (!ids)
-		return fail(w, -ENOMEM, "out of memory for %zu nodes", room);
-	k->ids = ids;
-	depths = realloc(k->depths, room * sizeof(*depths));
-	if (!depths)
-		return fail(w, -ENOMEM, "out of memory for %zu nodes", room);
-	k->depths = depths;
-	k->room = room;
-	return 0;
-}
-
-static int meet(struct walk *k, int64_t id, unsigned int depth, struct why *w)
-{
-	int r;
-
-	if (k->n == k->most) {
-		k->cut = !idset_has(&k->met, id) || k->cut;
-		return 0;
-	}
-	r = k->n == k->room ? make_room(k, w) : 0;
-	if (r)
-		return r;
-	r = idset_add(&k->met, id);
-	if (r < 0)
-		return fail(w, r, "a node %lld", (long long)id);
-	if (r > 0) {
-		k->ids[k->n] = id;
-		k->depths[k->n++] = (int16_t)depth;
-	}
-	return 0;
-}
 
 static int meet_all(struct walk *k, const PGresult *rows, unsigned int depth, struct why *w)
 {
 	int r = 0;
 
 	for (int i = 0; !r && i < PQntuples(rows); i++)
-		r = meet(k, pg_get_int(rows, i, 0), depth, w);
+		r = reach_add(&k->met, pg_get_int(rows, i, 0), (int)depth, w);
 	return r;
 }
 
@@ -115,7 +60,7 @@ static int begin_level(struct walk *k, size_t i, size_t first, size_t n, struct 
 	int r;
 
 	relquery_level_sql(k->q, part_of(k, i), &sql);
-	relquery_level_params(k->q, part_of(k, i), k->ids + first, n, (int64_t)(k->most + k->n), &a);
+	relquery_level_params(k->q, part_of(k, i), k->met.ids + first, n, (int64_t)(k->met.most + k->met.n), &a);
 	r = related_prepare(s, &sql, w);
 	return r ? r : pg_query_begin(s->pg, sql.name, &a, w);
 }
@@ -175,11 +120,11 @@ static int level(struct walk *k, size_t first, size_t n, unsigned int depth, str
 
 static int walk_levels(struct walk *k, int64_t start, struct why *w)
 {
+	int r = reach_add(&k->met, start, 0, w);
 	size_t first = 0;
-	int r = meet(k, start, 0, w);
 
-	for (unsigned int d = 1; !r && !k->cut && d <= k->q->depth && first < k->n; d++) {
-		size_t n = k->n - first;
+	for (unsigned int d = 1; !r && !k->met.cut && d <= k->q->depth && first < k->met.n; d++) {
+		size_t n = k->met.n - first;
 
 		r = level(k, first, n, d, w);
 		first += n;
@@ -187,46 +132,20 @@ static int walk_levels(struct walk *k, int64_t start, struct why *w)
 	return r;
 }
 
-static const char names_sql[] =
-	"SELECT n.node_id, n.key, n.kind, n.name, x.depth::integer "
-	"FROM unnest($1::bigint[], $2::smallint[]) AS x (id, depth) JOIN nodes n ON n.node_id = x.id "
-	"WHERE (n.kind = ANY ($3::smallint[]) OR $3 IS NULL) ORDER BY x.depth, x.id LIMIT $4::bigint";
-
-/* What the nodes are called; the kinds of answers that were asked for. */
-static int name_them(struct walk *k, struct answers *ret, struct why *w)
-{
-	AUTO_PG_PARAMS a = { 0 };
-	PGresult *rows = NULL;
-	int r;
-
-	pg_param_i64s(&a, k->ids + 1, k->n - 1);
-	pg_param_i16s(&a, k->depths + 1, k->n - 1);
-	relquery_nodes_param(k->q, &a);
-	pg_param_i64(&a, (int64_t)k->q->limit + 1);
-	r = pg_query(k->servers[leader(k)].pg, names_sql, &a, &rows, w);
-	return r ? r : answers_take(rows, k->q->limit, ret, w);
-}
-
 int related_walk(struct related_server *servers, size_t n, const struct relquery *q, int64_t start, struct answers *ret,
 		 struct why *w)
 {
-	CLEANUP(walk_done)
-	struct walk k = {
-		.servers = servers,
-		.n_servers = n,
-		.q = q,
-		.most = (q->nodes ? (size_t)RELQUERY_LIMIT_MAX : q->limit) + 2,
-	};
+	struct walk k = { .servers = servers, .n_servers = n, .q = q, .met = { .most = relquery_most(q) } };
 	int r;
 
 	for (size_t i = 0; i < n; i++)
 		if (!servers[i].pg)
 			k.silent |= bit(i);
 	r = walk_levels(&k, start, w);
-	r = r ? r : name_them(&k, ret, w);
+	r = r ? r : related_names(&servers[leader(&k)], q, &k.met, ret, w);
+	reach_free(&k.met);
 	if (r)
 		return r;
-	ret->cut |= k.cut;
 	ret->levels = true;
 	ret->silent = k.silent;
 	return 0;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # tandem-intel related and search (N6, N14) on a real server: walks by depth, direction and kinds, cycles, what is cut,
-# telemetry inside a window, names and keys. The graph is written with SQL: what feeds make of it is intel-ingest.t's.
+# telemetry inside a window, names and keys. The graph is written with SQL: what feeds make of it is intel-graph.t's.
 . "$(dirname "$0")/tap.sh"
 . "$root/tests/cli/pg.sh"
 pg_start
@@ -184,14 +184,4 @@ pg_sql "INSERT INTO nodes (kind, key, name) VALUES (10, 'malware--9', E'ev\\x1b[
 exits 0 'what a terminal would act on' search ev
 prints 'ev?[31mil' 'is not printed'
 
-if [ -z "${TANDEM_DATA-}" ]; then
-	skip 'answers of ATT&CK' 'TANDEM_DATA is not set'
-else
-	for feed in enterprise-attack-18.1 ics-attack-18.1; do
-		pg_sql 'TRUNCATE nodes, intel_edges'
-		xz -dc "$TANDEM_DATA/intel/stix/$feed.json.xz" | python3 "$root/tests/cli/stixrows.py" "$root/bootstage/intel/graph.c" >rows.sql
-		check "$feed is stored" "$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 -d "$pg" -f rows.sql
-		check "$feed: all answers are equal" python3 "$root/tests/cli/related.py" "$pg" "$TANDEM_DATA/intel/stix/$feed.related.tsv"
-	done
-fi
 finish

@@ -29,6 +29,8 @@ void feedkit_free(struct feedkit *k);
 #define AUTO_FEEDKIT CLEANUP(feedkit_free) struct feedkit
 /** Whether that line came. */
 bool feedkit_has(const struct feedkit *k, const char *line);
+/** The next line that begins so; NULL behind the last one. */
+const char *feedkit_line(const struct feedkit *k, const char *after, const char *with);
 /** How many lines begin so. */
 size_t feedkit_count(const struct feedkit *k, const char *with);
 

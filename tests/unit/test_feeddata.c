@@ -311,16 +311,15 @@ static size_t number(const struct graph *g, const char *key)
 	return found ? (size_t)(found - (const char(*)[80])g->key) : SIZE_MAX;
 }
 
-/* Lines "L KIND SRC DST"; each is called with its number. */
-static size_t each_link(const char *text, struct graph *g, bool second)
+/* Lines "L KIND SRC DST": first to count, then for the keys, then for the edges. */
+static size_t each_link(const struct feedkit *k, struct graph *g, bool second)
 {
 	size_t n = 0;
 
-	for (const char *p = text; (p = strstr(p, "\nL ")); p++, n++) {
-		char line[300], src[80], dst[80];
+	for (const char *p = NULL; (p = feedkit_line(k, p, "L ")); n++) {
+		char line[300] = "", src[80], dst[80];
 
-		(void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(p + 1, "\n"),
-			       p + 1);                                          /* sscanf looks for the end of all */
+		IGNORE(!memccpy(line, p, '\n', sizeof(line) - 1));              /* sscanf looks for the end of all */
 		assert_int_equal(sscanf(line, "L %*s %79s %79s", src, dst), 2); // NOLINT(cert-err34-c)
 		if (second) {
 			g->edge[n].src = number(g, src);
@@ -333,21 +332,21 @@ static size_t each_link(const char *text, struct graph *g, bool second)
 	return n;
 }
 
-static void graph_make(struct graph *g, const char *text)
+static void graph_make(struct graph *g, const struct feedkit *k)
 {
 	size_t unique = 0;
 
-	g->n_edges = each_link(text, g, false);
+	g->n_edges = each_link(k, g, false);
 	g->key = calloc(2 * g->n_edges, sizeof(*g->key));
 	g->edge = calloc(g->n_edges, sizeof(*g->edge));
 	assert_true(g->key && g->edge);
-	g->n = 2 * each_link(text, g, false);
+	g->n = 2 * each_link(k, g, false);
 	qsort(g->key, g->n, sizeof(*g->key), by_key);
 	for (size_t i = 0; i < g->n; i++)
 		if (unique == 0 || strcmp(g->key[unique - 1], g->key[i]) != 0)
 			memmove(g->key[unique++], g->key[i], 80);
 	g->n = unique;
-	(void)each_link(text, g, true);
+	(void)each_link(k, g, true);
 }
 
 /* A level of the walk. */
@@ -423,7 +422,7 @@ static void relationships_answer_who_is_related(void **state)
 
 		(void)snprintf(name, sizeof(name), "stix/%s-attack-18.1.json.xz", names[i]);
 		reads(&k, name);
-		graph_make(&g, k.text);
+		graph_make(&g, &k);
 		(void)snprintf(name, sizeof(name), "stix/%s-attack-18.1.related.tsv", names[i]);
 		f = fopen(data(name), "re");
 		assert_true(f && fgets(line, sizeof(line), f));

@@ -259,6 +259,18 @@ check 'nothing was removed for it' serves 1.1.0
 exits 0 'old ones are pruned' tandem tree prune --config host.conf --keep 1
 check 'current and previous stay' is how_many 2
 exits 4 'and no more' tandem tree prune --config host.conf --keep 1
+
+# Encrypted for this machine.
+tree 1.2.0 "$good" 2
+tandem key generate --encryption -o device >/dev/null
+tandem bundle create --config b.conf -o secret.reup --key k.key --encrypt-to device.recipient >/dev/null
+{ cat host.conf && printf '[encryption]\nkey=%s\n' "$dir/device.key"; } >with-key.conf
+exits 3 'an encrypted tree wants its key' tandem install secret.reup --config host.conf
+says 'encrypted, and there is no key that decrypts'
+check 'the old one serves' serves 1.1.0
+exits 0 'with it it is installed' tandem install secret.reup --config with-key.conf
+check 'and serves' serves 1.2.0
+
 echo not-found >state/load
 exits 1 'a unit that is not there is seen before' tandem install v2.0.0.reup --config host.conf
 says 'unit demo.service: not-found'

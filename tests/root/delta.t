@@ -20,7 +20,7 @@ bundle() {
 	local n=$1
 	shift
 	rm -rf next && cp -a tree next && cat "$@" >next/usr/content && echo "version $n" >next/usr/version
-	mke2fs -q -t ext4 -d next v$n.img 20M >/dev/null 2>&1
+	mke2fs -q -t ext4 -b 4096 -d next v$n.img 20M >/dev/null 2>&1
 	printf '[bundle]\ncompatible=demo-vm\nversion=%s.0.0\nepoch=1\nlevel=1\n[payload.root]\nkind=image\nfile=v%s.img\n' \
 		$n $n >bundle.conf
 	tandem bundle create --progress none --config bundle.conf --key k.key -o v$n.reup >/dev/null
@@ -95,4 +95,27 @@ check 'the image is on the slot' cmp -n $((20 << 20)) v3.img "${loop}p3"
 exits 0 'and is committed' in_slot a tandem commit
 exits 0 'the full bundle needs no base' in_slot a tandem install --progress none --allow-downgrade v2.reup
 check 'the image is on the slot' cmp -n $((20 << 20)) v2.img "${loop}p4"
+exits 0 'and is committed' in_slot b tandem commit
+
+# Of a full bundle what the running slot has is copied: 9 MiB of it here, by the head of the bundle that is installed.
+scrub() { dd if=/dev/urandom of="$1" bs=1M count=20 oflag=direct status=none; }
+scrub "${loop}p3"
+exits 0 'a full bundle is installed over what runs' in_slot b tandem install --progress none --json v3.reup
+check 'the image is on the slot' cmp -n $((20 << 20)) v3.img "${loop}p3"
+json_number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$out" | head -1; }
+copied=$(json_number copied_bytes) fetched=$(json_number fetched_bytes)
+check "most of it was copied ($copied bytes)" test "$copied" -ge 9000000
+check "and little read from the bundle ($fetched bytes)" test "$fetched" -lt $((1 << 20))
+exits 0 'it is committed' in_slot a tandem commit
+
+# Encrypted: chunks of a delta, and the head that is kept of it.
+tandem key generate --encryption -o device >/dev/null
+{ cat tree/etc/tandem/system.conf && printf '[encryption]\nkey=/%s/device.key\n' work; } >with-key.conf
+tandem bundle delta v3.reup v2.reup -o secret.reup --key k.key --encrypt-to device.recipient --progress none >/dev/null
+scrub "${loop}p4"
+exits 3 'an encrypted delta wants its key' in_slot a tandem install --progress none --allow-downgrade secret.reup
+says 'encrypted, and there is no key that decrypts'
+exits 0 'with it it is installed' in_slot a tandem install --config with-key.conf --progress none --allow-downgrade secret.reup
+check 'the image is on the slot' cmp -n $((20 << 20)) v2.img "${loop}p4"
+exits 0 'and is verified by the hashes in the delta' in_slot a tandem verify-slot --config with-key.conf --progress none b
 finish

@@ -51,7 +51,7 @@ static bool status_line(struct answer *a, struct bytes line)
 		i++;
 	for (i++; i < line.n && line.p[i] >= '0' && line.p[i] <= '9' && status < 1000; i++)
 		status = status * 10 + (unsigned int)(line.p[i] - '0');
-	*a = (struct answer){ .status = status };
+	*a = (struct answer){ .status = status, .note = a->note };
 	return true;
 }
 
@@ -81,6 +81,8 @@ void answer_line(struct answer *a, struct bytes line)
 	} else if (is_field(line, "last-modified", &v)) {
 		keep(a->modified, v);
 	}
+	if (a->note && is_field(line, a->note, &v))
+		keep(a->noted, v);
 }
 
 /* Size of the whole file, as far as this answer says. */
@@ -130,6 +132,7 @@ int answer_status(const struct answer *a, bool *ret_again, struct why *w)
 	switch (a->status) {
 	case 200:
 	case 206:
+	case 304:
 		return 0;
 	case 401:
 	case 403:

@@ -22,6 +22,9 @@ struct answer {
 	unsigned int retry_after_s; /* at most RETRY_AFTER_MAX_S; 0: not given */
 	bool encoded;               /* has a Content-Encoding that changes the bytes */
 	char type[ANSWER_FIELD_MAX], etag[ANSWER_FIELD_MAX], modified[ANSWER_FIELD_MAX];
+	const char *
+		note; /* set by the caller: a further field that is kept; NULL: none. Stays when an answer begins anew */
+	char noted[ANSWER_FIELD_MAX];
 };
 
 /** One line of a header, with or without its end. A status line begins anew: a redirect or a 100 went before. */
@@ -42,7 +45,7 @@ MUST_USE int identity_check(struct identity *id, const struct answer *a, struct 
 /** What goes behind If-Range: a strong ETag, else the date; NULL when there is neither. */
 const char *identity_condition(const struct identity *id);
 
-/** 0 for 200 and 206. Else the reason, and in ret_again whether asking again may help. */
+/** 0 for 200, 206, and 304, which only comes to who asked for it. Else the reason, and in ret_again whether asking again may help. */
 MUST_USE int answer_status(const struct answer *a, bool *ret_again, struct why *w);
 
 /** Milliseconds to wait before attempt n + 1 (n: 1 and up): doubling from 200 ms to 10 s, half of it by chance. */

@@ -20,6 +20,7 @@
 #define HTTP_TIMEOUT_SECONDS 120u
 #define HTTP_SIZE_UNKNOWN    UINT64_MAX
 #define HTTP_REDIRECTS_MAX   5u
+#define HTTP_FIELD_MAX       256u /* bytes of a field's value with its NUL; longer ones count as not given */
 
 struct http_options {
 	const char *proxy;                /* NULL: as the environment says; "": none */
@@ -28,7 +29,20 @@ struct http_options {
 	uint64_t limit_rate;              /* bytes per second; 0: none. With a limit there is one connection */
 	unsigned int connections;         /* 0: HTTP_CONNECTIONS */
 	unsigned int timeout_seconds;     /* without a byte, until it is given up; 0: HTTP_TIMEOUT_SECONDS */
+	/*
+	 * Further lines for the header of each request, borrowed: "Accept: ...", "Authorization: ...". Redirects to another
+	 * host are then followed anew each time, and libcurl does not tell that host what authorizes.
+	 */
+	const char *const *fields;
+	size_t n_fields;
+	/*
+	 * The file as it is known from before. When the server says that it still is that one, a request ends with 0, nothing
+	 * is handed out, and `unchanged` is among the facts. NULL: not asked.
+	 */
+	const char *known_etag, *known_modified;
+	const char *note; /* a field of answers that is kept among the facts; NULL: none */
 };
+#define HTTP_FIELDS_MAX 4u
 
 struct http_range {
 	uint64_t at, bytes;
@@ -68,6 +82,8 @@ struct http_facts {
 	uint64_t requests;   /* sent, with repeated and redirected ones */
 	uint64_t received_bytes; /* bodies */
 	uint64_t twice_bytes;    /* of these, bytes that had been received before */
+	bool unchanged;
+	char etag[HTTP_FIELD_MAX], modified[HTTP_FIELD_MAX], noted[HTTP_FIELD_MAX]; /* of a good answer; "" not given */
 };
 
 struct http;

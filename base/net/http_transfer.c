@@ -131,16 +131,31 @@ static int judge_whole(struct transfer *t)
 	return 0;
 }
 
+static void note_facts(struct transfer *t)
+{
+	struct http_facts *f = &t->h->facts;
+	const struct answer *a = &t->answer;
+
+	_Static_assert(sizeof(f->etag) == sizeof(a->etag), "fields are as long here as there");
+	(void)pthread_mutex_lock(&t->h->lock);
+	f->known = t->h->id.known;
+	f->size_bytes = t->h->id.size_bytes;
+	f->unchanged = a->status == 304;
+	if (!f->unchanged) {
+		memcpy(f->etag, a->etag, sizeof(f->etag));
+		memcpy(f->modified, a->modified, sizeof(f->modified));
+		memcpy(f->noted, a->noted, sizeof(f->noted));
+	}
+	(void)pthread_mutex_unlock(&t->h->lock);
+}
+
 /* Look at the header of a good answer. Returns whether its body is wanted. */
 static bool judge(struct transfer *t)
 {
 	struct answer *a = &t->answer;
 	int r = identity_check(&t->h->id, a, &t->why);
 
-	(void)pthread_mutex_lock(&t->h->lock);
-	t->h->facts.known = t->h->id.known;
-	t->h->facts.size_bytes = t->h->id.size_bytes;
-	(void)pthread_mutex_unlock(&t->h->lock);
+	note_facts(t);
 	if (!r && a->encoded)
 		r = fail(&t->why, -EBADMSG, "the server sends it with a Content-Encoding");
 	if (!r && a->status == 206)
@@ -234,6 +249,33 @@ static void choose_ranges(struct transfer *t)
 	}
 }
 
+static CURLcode add_field(struct transfer *t, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(t->fields, line);
+
+	if (!more)
+		return CURLE_OUT_OF_MEMORY;
+	t->fields = more;
+	return CURLE_OK;
+}
+
+/* Whether it is still the file that the caller has: asked until there was an answer. */
+static CURLcode add_known(struct transfer *t)
+{
+	const struct http_options *o = &t->h->o;
+	char field[ANSWER_FIELD_MAX + 32];
+	CURLcode r = CURLE_OK;
+
+	if (o->known_etag && o->known_etag[0]) {
+		(void)snprintf(field, sizeof(field), "If-None-Match: %s", o->known_etag);
+		r = add_field(t, field);
+	} else if (o->known_modified && o->known_modified[0]) {
+		(void)snprintf(field, sizeof(field), "If-Modified-Since: %s", o->known_modified);
+		r = add_field(t, field);
+	}
+	return r;
+}
+
 static CURLcode set_place(struct transfer *t)
 {
 	struct http *h = t->h;
@@ -252,11 +294,13 @@ static CURLcode set_place(struct transfer *t)
 		r = r ? r : curl_easy_setopt(t->easy, CURLOPT_RANGE, t->asked_text);
 	if (t->asked_n > 0 && condition) {
 		(void)snprintf(field, sizeof(field), "If-Range: %s", condition);
-		t->fields = curl_slist_append(NULL, field);
-		r = r ? r : t->fields ? CURLE_OK : CURLE_OUT_OF_MEMORY;
-		r = r ? r : curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields);
+		r = r ? r : add_field(t, field);
 	}
-	return r;
+	if (!h->id.known)
+		r = r ? r : add_known(t);
+	for (size_t i = 0; i < h->o.n_fields; i++)
+		r = r ? r : add_field(t, h->o.fields[i]);
+	return t->fields && !r ? curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) : r;
 }
 
 static CURLcode set_manner(struct transfer *t)
@@ -316,7 +360,7 @@ int transfer_begin(struct transfer *t, struct http_request *q, struct why *w)
 	if (!easy)
 		return fail(w, -ENOMEM, "out of memory");
 	curl_easy_reset(easy);
-	*t = (struct transfer){ .h = h, .easy = easy, .q = q, .begun_ms = now_ms() };
+	*t = (struct transfer){ .h = h, .easy = easy, .q = q, .begun_ms = now_ms(), .answer.note = h->o.note };
 	choose_ranges(t);
 	r = set_place(t);
 	r = r ? r : set_manner(t);
@@ -379,6 +423,13 @@ static void judge_end(struct transfer *t, struct attempt *a)
 		free(MOVE(h->moved_url));
 		a->again = true;
 	}
+	if (t->answer.status == 304) {
+		note_facts(t);
+		if (h->id.known || !(h->o.known_etag || h->o.known_modified))
+			a->r = fail(&a->why, -EBADMSG,
+				    "the server answers with HTTP status 304, which nobody asked for");
+		return;
+	}
 	if (a->r || t->asked_n == 0)
 		return;
 	if (!http_complete(h, t->q)) {
@@ -395,7 +446,8 @@ static void note_place(struct transfer *t)
 {
 	char *url = NULL;
 
-	if (t->h->moved_url || curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url)
+	if (t->h->moved_url || t->h->o.n_fields ||
+	    curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK || !url)
 		return;
 	if (strcmp(url, t->h->url) != 0)
 		t->h->moved_url = strdup(url);

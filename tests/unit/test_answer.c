@@ -37,6 +37,20 @@ static void fields_that_matter_are_kept(void **state)
 	assert_false(a.encoded);
 }
 
+static void a_field_that_is_asked_for_is_kept(void **state)
+{
+	struct answer a = { .note = "X-TAXII-Date-Added-Last" };
+
+	(void)state;
+	answer_line(&a, bytes_str("HTTP/1.1 302 Found"));
+	answer_line(&a, bytes_str("x-taxii-date-added-last: before"));
+	answer_line(&a, bytes_str("HTTP/1.1 200 OK"));
+	assert_string_equal(a.noted, "");
+	answer_line(&a, bytes_str("x-taxii-date-added-last: 2026-01-01T00:00:00Z\r\n"));
+	answer_line(&a, bytes_str("X-TAXII-Date-Added-First: x"));
+	assert_string_equal(a.noted, "2026-01-01T00:00:00Z");
+}
+
 static void status_line_begins_anew(void **state)
 {
 	static const char *const lines[] = {
@@ -169,7 +183,8 @@ static void backoff_doubles_up_to_its_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields_that_matter_are_kept),     cmocka_unit_test(status_line_begins_anew),
+		cmocka_unit_test(fields_that_matter_are_kept),     cmocka_unit_test(a_field_that_is_asked_for_is_kept),
+cmocka_unit_test(status_line_begins_anew),
 		cmocka_unit_test(nonsense_counts_as_not_given),    cmocka_unit_test(another_file_is_noticed),
 		cmocka_unit_test(weak_tags_are_no_condition),      cmocka_unit_test(status_says_whether_to_ask_again),
 		cmocka_unit_test(backoff_doubles_up_to_its_limit),

@@ -174,7 +174,7 @@ static int ingest(struct wanted *o, const char *path, struct why *w)
 	if (r)
 		return r;
 	interrupt_catch();
-	r = ingest_path(path, &l, &f, &s, w);
+	r = ingest_path(path, &l, &f, NULL, &s, w);
 	if (s.load.refused)
 		log_warn("%s: %" PRIu64 " records refused by the database, in its table quarantine; the first: %s",
 			 l.feed, s.load.refused, s.load.refusal.text[0] ? s.load.refusal.text : "refused before");

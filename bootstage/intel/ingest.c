@@ -32,6 +32,7 @@ void ingest_sizes(const struct machine *m, struct load_options *ret)
 struct ingest {
 	struct load *load;
 	const struct feed_options *f;
+	const struct ingest_pace *pace;
 	const char *feed;
 	bool (*stop)(void);
 	struct ingest_stats *stats;
@@ -57,6 +58,43 @@ static int wait_input(const struct file *f, struct why *w)
 	return 0;
 }
 
+/* A source, and what is done around each read of it. */
+struct paced {
+	struct ingest *g;
+	struct carve_source from;
+};
+
+static int paced_some(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
+{
+	const struct paced *s = arg;
+	const struct ingest_pace *p = s->g->pace;
+	size_t n = 0;
+	int r = p ? p->before(p->arg, s->g->load, w) : 0;
+
+	r = r ? r : s->from.read(s->from.arg, buf, room, &n, w);
+	if (!r && p && p->came && n)
+		r = p->came(p->arg, bytes_of(buf, n), w);
+	if (!r)
+		*ret_n = n;
+	return r;
+}
+
+static int ingest_from(struct ingest *g, struct carve_source from, const char *name, struct why *w)
+{
+	struct paced paced = { .g = g, .from = from };
+	struct carve_source raw = { .read = paced_some, .arg = &paced };
+	struct record_sink sink = load_sink(g->load);
+	struct input *in = NULL;
+	int r = input_open(raw, name, 0, &in, w);
+
+	g->stats->files++;
+	if (r)
+		return r;
+	r = feedread_stream(input_source(in), name, g->f, &sink, &g->stats->read, w);
+	input_close(in);
+	return r;
+}
+
 static int file_some(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
 {
 	const struct file *f = arg;
@@ -77,17 +115,8 @@ static int file_some(void *arg, void *buf, size_t room, size_t *ret_n, struct wh
 static int ingest_fd(struct ingest *g, int fd, const char *name, struct why *w)
 {
 	struct file file = { .fd = fd, .name = name, .stop = g->stop };
-	struct carve_source from = { .read = file_some, .arg = &file };
-	struct record_sink sink = load_sink(g->load);
-	struct input *in = NULL;
-	int r = input_open(from, name, 0, &in, w);
 
-	g->stats->files++;
-	if (r)
-		return r;
-	r = feedread_stream(input_source(in), name, g->f, &sink, &g->stats->read, w);
-	input_close(in);
-	return r;
+	return ingest_from(g, (struct carve_source){ .read = file_some, .arg = &file }, name, w);
 }
 
 /* --- folders --- */
@@ -274,20 +303,33 @@ static int ingest_open(struct ingest *g, const char *path, struct why *w)
 	return why_in(w, ingest_folder(g, fd, w), "%s", path);
 }
 
-int ingest_path(const char *path, const struct load_options *o, const struct feed_options *f, struct ingest_stats *ret,
-		struct why *w)
+static int ingest_end(struct ingest *g, int r, uint64_t start_ms, struct why *w)
 {
-	struct ingest g = { .f = f, .feed = o->feed, .stop = o->stop, .stats = ret };
-	uint64_t start = now_ms();
-	int r = load_open(o, &g.load, w), finished;
-
-	if (r)
-		return r;
-	r = ingest_open(&g, path, w);
 	/* What was read before the end of a feed that broke off is good. */
-	finished = r == -ECANCELED || r == -ENOTCONN ? 0 : load_finish(g.load, r ? NULL : w);
-	ret->load = *load_stats(g.load);
-	ret->ms = now_ms() - start;
-	load_close(g.load);
+	int finished = r == -ECANCELED || r == -ENOTCONN ? 0 : load_finish(g->load, r ? NULL : w);
+
+	g->stats->load = *load_stats(g->load);
+	g->stats->ms = now_ms() - start_ms;
+	load_close(g->load);
 	return r ? r : finished;
+}
+
+int ingest_path(const char *path, const struct load_options *o, const struct feed_options *f,
+		const struct ingest_pace *pace, struct ingest_stats *ret, struct why *w)
+{
+	struct ingest g = { .f = f, .pace = pace, .feed = o->feed, .stop = o->stop, .stats = ret };
+	uint64_t start = now_ms();
+	int r = load_open(o, &g.load, w);
+
+	return r ? r : ingest_end(&g, ingest_open(&g, path, w), start, w);
+}
+
+int ingest_stream(struct carve_source from, const char *name, const struct load_options *o,
+		  const struct feed_options *f, const struct ingest_pace *pace, struct ingest_stats *ret, struct why *w)
+{
+	struct ingest g = { .f = f, .pace = pace, .feed = o->feed, .stop = o->stop, .stats = ret };
+	uint64_t start = now_ms();
+	int r = load_open(o, &g.load, w);
+
+	return r ? r : ingest_end(&g, ingest_from(&g, from, name, w), start, w);
 }

@@ -25,6 +25,15 @@ struct ingest_stats {
  */
 void ingest_sizes(const struct machine *m, struct load_options *ret);
 
+/* How somebody else has a say in the pace of it; NULL: nobody. */
+struct ingest_pace {
+	/* Before each read from the source, between records; may wait, best behind load_settle(). */
+	int (*before)(void *arg, struct load *l, struct why *w);
+	/* What was read, as it came. May be NULL. */
+	int (*came)(void *arg, struct bytes in, struct why *w);
+	void *arg;
+};
+
 /**
  * @path  a file, "-", or a folder: its manifest.json says which files there are (a MISP feed), or else all with the
  *        ending of a feed are, in the order of their names
@@ -33,6 +42,10 @@ void ingest_sizes(const struct machine *m, struct load_options *ret);
  * Returns 0, also when records were dropped; what feedread_stream() and load.h fail with.
  */
 MUST_USE int ingest_path(const char *path, const struct load_options *o, const struct feed_options *f,
-			 struct ingest_stats *ret, struct why *w);
+			 const struct ingest_pace *pace, struct ingest_stats *ret, struct why *w);
+/** The same of a source of the caller's. @name for reasons */
+MUST_USE int ingest_stream(struct carve_source from, const char *name, const struct load_options *o,
+			   const struct feed_options *f, const struct ingest_pace *pace, struct ingest_stats *ret,
+			   struct why *w);
 
 #endif

@@ -750,7 +750,7 @@ static int feed_loaded(struct load *l, struct why *w)
 	return pg_query(&l->lanes[0].pg, "UPDATE feeds SET loaded = now() WHERE feed_id = $1", &a, NULL, w);
 }
 
-int load_finish(struct load *l, struct why *w)
+int load_settle(struct load *l, struct why *w)
 {
 	int r = 0;
 
@@ -758,6 +758,13 @@ int load_finish(struct load *l, struct why *w)
 		r = lane_start(&l->lanes[i], w);
 	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
 		r = lane_idle(&l->lanes[i], w);
+	return r;
+}
+
+int load_finish(struct load *l, struct why *w)
+{
+	int r = load_settle(l, w);
+
 	r = r ? r : resolve(l, w);
 	return r ? r : feed_loaded(l, w);
 }

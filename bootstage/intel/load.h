@@ -66,6 +66,8 @@ void load_close(struct load *l);
 struct record_sink load_sink(struct load *l);
 /** What there is so far. */
 const struct load_stats *load_stats(const struct load *l);
+/** Store what came so far. Nothing is under way when it returns: no transaction is open, no lock held. */
+MUST_USE int load_settle(struct load *l, struct why *w);
 /** Store what came and resolve what had waited. Afterwards the sink takes records again. */
 MUST_USE int load_finish(struct load *l, struct why *w);
 

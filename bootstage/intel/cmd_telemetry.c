@@ -17,14 +17,14 @@
 #include "bootstage/intel/teldoor.h"
 #include "bootstage/intel/telstore.h"
 
-#define STATE_FOLDER "/var/lib/tandem/intel"
-#define SPOOL_NAME   "telemetry.spool"
-#define NOTES_MAX    10u /* warnings about one thing; what follows is counted */
+#define SPOOL_NAME "telemetry.spool"
+#define NOTES_MAX  10u /* warnings about one thing; what follows is counted */
 
 struct options {
 	struct store_opts store;
 	struct intelconf conf;
 	const char *file, *socket, *mode, *state, *spool_size, *batch;
+	char folder[INTELCONF_PATH];
 	bool json;
 	uint64_t spool_bytes, batch_rows, socket_mode;
 };
@@ -206,14 +206,17 @@ static int check(struct options *o, struct why *w)
 {
 	int r = 0;
 
-	o->state = o->state ? o->state : STATE_FOLDER;
 	o->spool_bytes = TELSPOOL_MAX_BYTES;
 	o->socket_mode = 0660;
 	if (o->socket && o->file)
 		return misuse(w, -EINVAL, "either a file or --socket");
 	if (!o->socket && !o->file)
 		o->file = "-";
-	if (o->spool_size)
+	if (!o->state) {
+		r = store_folder("", o->folder, w);
+		o->state = o->folder;
+	}
+	if (!r && o->spool_size)
 		r = parse_size(o->spool_size, &o->spool_bytes, w);
 	r = r ? r : batch_size(o, w);
 	if (!r && o->mode)
@@ -235,7 +238,7 @@ int cmd_telemetry(int argc, char **argv)
 		  .help = "listen there for agents until SIGTERM",
 		  .value = &o.socket },
 		{ .name = "mode", .arg = "OCTAL", .help = "of the socket; 0660", .value = &o.mode },
-		{ .name = "state", .arg = "DIR", .help = "with the spool; " STATE_FOLDER, .value = &o.state },
+		{ .name = "state", .arg = "DIR", .help = "with the spool; /var/lib/PRODUCT/intel", .value = &o.state },
 		{ .name = "spool-size",
 		  .arg = "SIZE",
 		  .help = "at most so much waits on the disk; 256M",

@@ -12,9 +12,33 @@
 #define NO_PRODUCT   "tandem" /* on a machine that is no appliance */
 #define NO_SUCH_UNIT 5        /* systemctl(1) */
 
+static int product_name(char ret[TUNECONF_PRODUCT], struct why *w)
+{
+	struct why cause = { 0 };
+	int r;
+
+	(void)snprintf(ret, TUNECONF_PRODUCT, NO_PRODUCT);
+	r = tuneconf_product(SYSTEM_CONF, ret, &cause);
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	if (w && !w->code)
+		*w = cause;
+	return r;
+}
+
+int store_folder(const char *below, char ret[INTELCONF_PATH], struct why *w)
+{
+	char product[TUNECONF_PRODUCT];
+	int r = product_name(product, w);
+
+	if (!r)
+		(void)snprintf(ret, INTELCONF_PATH, "/var/lib/%s/intel%s", product, below);
+	return r;
+}
+
 int store_config(const struct store_opts *o, struct intelconf *ret, struct why *w)
 {
-	char product[TUNECONF_PRODUCT] = NO_PRODUCT;
+	char product[TUNECONF_PRODUCT];
 	struct why cause = { 0 };
 	struct intelconf c;
 	int r = intelconf_read(o->config ? o->config : INTELCONF_FILE, &c, &cause);
@@ -23,8 +47,8 @@ int store_config(const struct store_opts *o, struct intelconf *ret, struct why *
 		intelconf_defaults(&c);
 	else if (r)
 		goto out;
-	r = tuneconf_product(SYSTEM_CONF, product, &cause);
-	if (r && r != -ENOENT)
+	r = product_name(product, &cause);
+	if (r)
 		goto out;
 	cluster_places(&c, product);
 	*ret = c;

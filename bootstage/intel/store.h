@@ -16,6 +16,8 @@ struct store_opts {
 	const char *config;  /* NULL: INTELCONF_FILE, which may be missing */
 };
 
+/** "/var/lib/PRODUCT/intel" with `below` behind it, "" or "/feeds": what this program keeps from run to run. */
+MUST_USE int store_folder(const char *below, char ret[INTELCONF_PATH], struct why *w);
 /** The configuration: defaults when there is no file, unless one was named. */
 MUST_USE int store_config(const struct store_opts *o, struct intelconf *ret, struct why *w);
 /**

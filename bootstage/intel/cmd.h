@@ -17,6 +17,9 @@
 	}
 
 int cmd_ensure(int argc, char **argv);
+int cmd_feeds_list(int argc, char **argv);
+int cmd_feeds_run(int argc, char **argv);
+int cmd_feeds_status(int argc, char **argv);
 int cmd_ingest(int argc, char **argv);
 int cmd_pool(int argc, char **argv);
 int cmd_prune(int argc, char **argv);

@@ -1,0 +1,189 @@
+#!/bin/sh
+# Feeds side by side (N7, N8, N9): tandem-intel feeds list, run, status; files, folders, a real nginx, a TAXII server. Large,
+# broken and stalled ones hold nobody back, also with one worker.
+. "$(dirname "$0")/tap.sh"
+. "$root/tests/cli/pg.sh"
+. "$root/tests/cli/web.sh"
+. "$root/tests/cli/feed.sh"
+for tool in nginx openssl python3; do command -v $tool >/dev/null || { skip 'feeds' "no $tool" && finish; }; done
+trap 'web_stop; pg_end; rm -rf "$dir" "$pg_dir"' EXIT
+unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
+: "${INTEL_LARGE_MIB:=24}" # of the large feed; 64 and more by hand
+
+feeds() { verb=$1 && shift && timeout 120 tandem-intel feeds "$verb" --feeds "$dir/feeds.d" --state "$dir/state" "$@"; }
+run() { feeds run --connect "$pg" "$@"; }
+feed() { # feed FILE LINE...
+	file=$1
+	shift
+	printf '%s\n' '[feed]' "$@" >"feeds.d/$file"
+}
+state() { # state NAME KEY: of `feeds status`
+	feeds status --json | python3 -c 'import json, sys; print(next(f[sys.argv[2]] for f in json.load(sys.stdin)["feeds"] if f["name"] == sys.argv[1]))' "$1" "$2"
+}
+is() { # is NAME WANT COMMAND...
+	name=$1 want=$2
+	shift 2
+	is=$("$@" 2>&1)
+	if [ "$is" = "$want" ]; then result 0 "$name"; else result 1 "$name" "is: $is
+want: $want"; fi
+}
+small() { # small NN: a feed of one malware that uses one tool
+	{
+		object malware "$1" 01 ",\"name\":\"m$1\",\"is_family\":true"
+		object tool "$1" 01 ",\"name\":\"t$1\""
+		object relationship "$1" 01 ",\"relationship_type\":\"uses\",\"source_ref\":\"malware--00000000-0000-4000-8000-0000000000$1\",\"target_ref\":\"tool--00000000-0000-4000-8000-0000000000$1\""
+	} | bundle
+}
+taxii_start() { # taxii_start OBJECTS
+	: >.taxii_port
+	python3 "$root/tests/cli/taxii.py" "$1" "$dir/taxii.log" >.taxii_port &
+	web_pids="$web_pids $!"
+	tries=100
+	while [ ! -s .taxii_port ] && [ $tries -gt 0 ]; do
+		tries=$((tries - 1)) && sleep 0.1
+	done
+	taxii=http://127.0.0.1:$(cat .taxii_port)
+}
+
+pg_start
+exits 0 'the database is made ready' tandem-intel ensure --connect "$pg"
+web_start
+taxii_start 25
+mkdir -p feeds.d folder
+
+# --- what is configured ---
+
+exits 4 'no feeds: nothing to do' run
+small 11 >one.json
+small 12 >folder/a.json
+small 13 >folder/b.json
+small 14 >www/web.json
+feed 10-one.feed "source=$dir/one.json" interval=1h
+feed 20-folder.feed "source=$dir/folder"
+feed 30-web.feed "source=http://127.0.0.1:$port/web.json"
+feed 40-off.feed "source=$dir/one.json" enabled=no
+feed 50-bad.feed 'source=somewhere'
+feed 60-none.feed 'interval=2x' "source=$dir/one.json"
+exits 0 'list' feeds list
+golden 'says what there is and what is wrong' <<TEXT
+one                  $dir/one.json
+folder               $dir/folder
+web                  http://127.0.0.1:$port/web.json
+off                  (not enabled)
+bad                  50-bad.feed:2: [feed] source: 'somewhere' is neither a whole path nor an http:// or https:// URL
+none                 60-none.feed:2: [feed] interval: '2x' is no time like 30s, 5m, 2h or 7d
+TEXT
+exits 0 'as JSON' feeds list --json
+prints '"interval_seconds": 3600'
+exits 2 'a feed that is not there' run nothing
+rm feeds.d/40-off.feed feeds.d/50-bad.feed feeds.d/60-none.feed
+
+# --- file, folder, web ---
+
+exits 0 'run' run
+prints '3 loaded, 0 unchanged, 0 failed'
+pg_says 'their records are there' 12 'SELECT count(*) FROM records'
+pg_says 'each of its feed' 'folder:6 one:3 web:3' \
+	"SELECT string_agg(name || ':' || n, ' ' ORDER BY name) FROM (SELECT f.name, count(*) AS n FROM records JOIN feeds f USING (feed_id) GROUP BY 1) x"
+is 'what was read is known by its sum' 64 sh -c 'printf %s "$1" | wc -c' sh "$(state one checksum)"
+exits 4 'nothing is due' run
+exits 0 'all of them' run --all
+prints '0 loaded, 3 unchanged, 0 failed' 'a file and a folder by their stamps, a web server by its ETag'
+is 'the server was asked by ETag' 304 sh -c 'tail -1 "$1" | cut -d" " -f1' sh web/access.log
+exits 0 'again' run --again
+prints '3 loaded' 'what has not changed is loaded all the same when that is wanted'
+small 15 >www/web.json
+small 16 >folder/c.json
+exits 0 'what changed' run --all
+prints '2 loaded, 1 unchanged' 'is loaded, what did not is not'
+exits 0 'one that is named' run one
+prints '1 unchanged'
+rm one.json
+exits 1 'a file that is gone' run --all
+prints '0 loaded, 2 unchanged, 1 failed'
+says 'feed one failed'
+is 'the failure is kept' failed state one result
+is 'and counted' 1 state one failures
+is 'and what was loaded before stays known' 3 sh -c 'test -n "$1" && echo 3' sh "$(state one loaded)"
+
+# --- TAXII ---
+
+rm feeds.d/*
+printf 'Bearer token\n' >token
+feed 10-taxii.feed "source=$taxii/locked/collections/x/" type=taxii '[http]' "authorization-file=$dir/token" '[taxii]' page=10
+exits 0 'a collection in pages' run
+prints '1 loaded'
+pg_says 'all of it' 25 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name = 'taxii'"
+is 'in three pages' 3 sh -c 'wc -l <"$1"' sh taxii.log
+is 'and up to where is known' 2026-01-01T00:00:24.000000Z state taxii added_after
+echo 37 >taxii.log.n
+: >taxii.log
+exits 0 'later' run taxii
+is 'only what was added is asked for' 2 sh -c 'grep -c "added_after=2026-01-01T00:00:24.000000Z" "$1"' sh taxii.log
+pg_says 'and is there' 37 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name = 'taxii'"
+exits 0 'nothing new is no failure' run taxii
+feed 20-dates.feed "source=$taxii/dates/collections/x/objects/" type=taxii '[taxii]' page=10
+exits 0 'pages that go on by their dates' run dates
+pg_says 'all of it' 37 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name IN ('dates', 'taxii')"
+is 'to the last one' 2026-01-01T00:00:36.000000Z state dates added_after
+feed 30-breaks.feed "source=$taxii/breaks/collections/x/" type=taxii stall=1s '[taxii]' page=10
+exits 1 'a server that fails at the second page' run breaks
+is 'the first one counts' 2026-01-01T00:00:09.000000Z state breaks added_after
+feed 40-loop.feed "source=$taxii/loop/collections/x/" type=taxii '[taxii]' page=50
+exits 1 'a server without an end' run loop
+says 'says that there is more'
+rm token
+exits 1 'without its token' run taxii
+exits 2 'a collection in a file' sh -c 'printf "[feed]\nsource=/x\ntype=taxii\n" >"$1/50-x.feed" && shift && "$@"' sh feeds.d timeout 9 tandem-intel feeds run x --feeds /nowhere --connect "$pg" --state "$dir/state"
+
+# --- side by side ---
+
+rm feeds.d/*
+pg_sql 'TRUNCATE nodes, intel_edges, records, pending_edges, late_claims, quarantine, feeds'
+make_feed $((INTEL_LARGE_MIB * 1150)) 0 >www/large.json
+for i in 21 22 23 24 25 26 27 28 29 30; do
+	small $i >www/s$i.json
+	feed $i-small$i.feed "source=http://127.0.0.1:$port/s$i.json"
+done
+head -c 300 www/s21.json >www/broken.json
+head -c 5000 /dev/urandom >>www/broken.json
+feed 01-large.feed "source=http://127.0.0.1:$port/large.json"
+feed 02-broken.feed "source=http://127.0.0.1:$port/broken.json.xz"
+feed 03-stalled.feed "source=$taxii/stall/x.json" stall=4s
+echo "# the large feed has $(($(stat -c %s www/large.json) >> 20)) MiB"
+exits 1 'one large, one broken, one stalled and ten small feeds, one worker (N8)' run --workers 1
+prints '11 loaded, 0 unchanged, 2 failed'
+says 'feed stalled failed'
+says 'feed broken failed'
+order=$(grep -oE 'feed (small..|large|broken|stalled) ' "$err" | cut -d' ' -f2 | tr '\n' ' ')
+check "the small ones are done before the large one ($order)" sh -c 'case ${1%%large*} in *small*small*small*small*small*small*small*small*small*small*) ;; *) exit 1 ;; esac' sh "$order"
+pg_says 'everything is there' t "SELECT count(*) > 1000 * $INTEL_LARGE_MIB FROM records"
+small=$(feeds status --json | python3 -c 'import json, sys; from datetime import datetime as d
+f = {x["name"]: (d.fromisoformat(x["ended"][:-1]) - d.fromisoformat(x["began"][:-1])).total_seconds() for x in json.load(sys.stdin)["feeds"]}
+print(int(max(v for k, v in f.items() if k.startswith("small"))), int(f["large"]))')
+echo "# the slowest small one took ${small% *} s, the large one ${small#* } s"
+
+# A small feed that comes later than the large one is not held up by it either: the large one gives its turn back.
+rm feeds.d/*
+pg_sql 'TRUNCATE nodes, intel_edges, records, pending_edges, late_claims, quarantine, feeds'
+rm -r state
+make_feed 20000 0 >middle.json
+feed 01-large.feed "source=$dir/middle.json" interval=1d
+feed 02-slow.feed "source=http://127.0.0.1:$port/slow/s21.json"
+# Both begin at once; the order by size is turned round by what is known of them from before.
+mkdir state
+printf '[run]\nresult=loaded\nbusy-ms=1\nended=1\n[version]\nsource=%s\n' "$dir/middle.json" >state/large.state
+exits 0 'a large file that has the only turn when a small feed comes' run --workers 1
+order=$(grep -oE 'feed (slow|large) ' "$err" | cut -d' ' -f2 | tr '\n' ' ')
+is 'gives it back' 'slow large ' echo "$order"
+
+# Over its time.
+feed 01-large.feed "source=$taxii/stall/x.json" stall=30s timeout=1s
+rm feeds.d/02-slow.feed
+exits 1 'a feed that is over its timeout is ended' run --all
+says 'over its timeout of 1 s'
+kill_at=$(date +%s)
+feed 01-large.feed "source=$taxii/stall/x.json" stall=30s
+timeout -s TERM 2 tandem-intel feeds run --all --forever --feeds feeds.d --state state --connect "$pg" >/dev/null 2>&1
+check 'SIGTERM ends it at once' [ $(($(date +%s) - kill_at)) -lt 6 ]
+finish

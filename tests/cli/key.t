@@ -90,6 +90,9 @@ check 'none of these left a file' absent x.key x.pub x.key.tmp x.pub.tmp
 
 printf 'tandem\n' >password
 exits 0 'a key with a password is made' tandem key generate -o locked --password-file password
+check 'guessing the password costs 1 GiB a time' python3 -c 'import base64, struct
+raw = base64.b64decode(open("locked.key").read().split("\n")[1])
+assert raw[2:4] == b"Sc" and struct.unpack("<QQ", raw[38:54]) == (1 << 25, 1 << 30)'
 if command -v minisign >/dev/null; then
 	cp "$data/message.txt" .
 	check 'stock minisign signs with our locked key' \

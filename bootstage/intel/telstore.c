@@ -19,40 +19,55 @@ struct node_room {
 /* --- days --- */
 
 /* Make the days that are missing (N4), and note which there are. */
-static int days_look(struct telstore *s, struct why *w)
+static int days_of(struct telstore *s, struct telshard *at, struct why *w)
 {
 	struct clock_now now = clock_read(false);
 	struct day_list days = { 0 };
 	unsigned int made;
 	int r;
 
-	s->days_why = (struct why){ 0 };
-	IGNORE(ensure_partitions_exist(&s->pg, &now, s->conf->ahead_days, &made,
+	IGNORE(ensure_partitions_exist(&at->pg, &now, s->conf->ahead_days, &made,
 				       &s->days_why)); /* kept for the caller */
-	r = partition_list(&s->pg, &days, w);
+	r = partition_list(&at->pg, &days, w);
 	if (r)
 		return r;
-	day_list_free(&s->days);
-	s->days = days;
-	s->days_ms = now_ms();
+	day_list_free(&at->days);
+	at->days = days;
 	return 0;
 }
 
-static bool day_there(const struct telstore *s, int64_t day)
+static int days_look(struct telstore *s, struct why *w)
 {
-	size_t from = 0, to = s->days.n;
+	int r = 0;
+
+	s->days_why = (struct why){ 0 };
+	for (unsigned int i = 0; !r && i < s->n; i++)
+		r = days_of(s, &s->at[i], w);
+	if (!r)
+		s->days_ms = now_ms();
+	return r;
+}
+
+static bool day_there(const struct telshard *at, int64_t day)
+{
+	size_t from = 0, to = at->days.n;
 
 	while (from < to) {
 		size_t i = from + (to - from) / 2;
 
-		if (s->days.at[i] == day)
+		if (at->days.at[i] == day)
 			return true;
-		if (s->days.at[i] < day)
+		if (at->days.at[i] < day)
 			from = i + 1;
 		else
 			to = i;
 	}
 	return false;
+}
+
+static struct telshard *shard_at(struct telstore *s, uint32_t agent)
+{
+	return &s->at[shard_of(agent, s->n)];
 }
 
 static int days_refresh(struct telstore *s, const struct telagg *rows, struct why *w)
@@ -61,29 +76,51 @@ static int days_refresh(struct telstore *s, const struct telagg *rows, struct wh
 	bool missing = false;
 
 	for (size_t i = 0; age > DAYS_SOON_MS && i < rows->n_rows && !missing; i++)
-		missing = !day_there(s, day_of(rows->rows[i].minute_us));
+		missing = !day_there(shard_at(s, rows->rows[i].agent), day_of(rows->rows[i].minute_us));
 	return missing || age > DAYS_EACH_MS ? days_look(s, w) : 0;
 }
 
 /* --- connection --- */
 
-static int agents_read(struct telstore *s, struct telseqs *agents, struct why *w)
+/* An agent's number counts at its own server only: it may have had another one when there were fewer. */
+static int agents_read(struct telstore *s, unsigned int i, struct telseqs *agents, struct why *w)
 {
 	AUTO_PG_RESULT *res = NULL;
-	int r = pg_query(&s->pg, "SELECT agent_id, seq FROM telemetry_agents", NULL, &res, w);
+	int r = pg_query(&s->at[i].pg, "SELECT agent_id, seq FROM telemetry_agents", NULL, &res, w);
 
-	for (int i = 0; !r && i < PQntuples(res); i++)
-		if (!telseqs_stored(agents, (uint32_t)pg_get_int(res, i, 0), (uint64_t)pg_get_int(res, i, 1)))
+	for (int k = 0; !r && k < PQntuples(res); k++) {
+		uint32_t agent = (uint32_t)pg_get_int(res, k, 0);
+
+		if (shard_of(agent, s->n) == i && !telseqs_stored(agents, agent, (uint64_t)pg_get_int(res, k, 1)))
 			r = fail(w, -ENOSPC, "the database knows more than %u agents", TELSEQ_AGENTS_MAX);
+	}
+	return r;
+}
+
+static int connect_others(struct telstore *s, struct why *w)
+{
+	int r = 0;
+
+	for (unsigned int i = 1; !r && i < s->n; i++) {
+		const struct store_opts other = { .connect = s->conf->servers[i].connect };
+
+		r = store_open(&other, s->conf, &s->at[i].pg, w);
+		if (r)
+			(void)why_in(w, r, "server %u", i);
+	}
 	return r;
 }
 
 int telstore_connect(struct telstore *s, struct telseqs *agents, struct why *w)
 {
-	int r = store_open(s->opts, s->conf, &s->pg, w);
+	int r;
 
+	s->n = s->opts->connect ? 1 : s->conf->n_servers;
+	r = store_open(s->opts, s->conf, &s->at[0].pg, w);
+	r = r ? r : connect_others(s, w);
 	r = r ? r : days_look(s, w);
-	r = r ? r : agents_read(s, agents, w);
+	for (unsigned int i = 0; !r && i < s->n; i++)
+		r = agents_read(s, i, agents, w);
 	if (r)
 		telstore_disconnect(s);
 	return r;
@@ -91,16 +128,20 @@ int telstore_connect(struct telstore *s, struct telseqs *agents, struct why *w)
 
 void telstore_disconnect(struct telstore *s)
 {
-	pg_close(&s->pg);
-	s->pg = (struct pg){ 0 };
+	for (unsigned int i = 0; i < SHARDS_MAX; i++) {
+		pg_close(&s->at[i].pg);
+		s->at[i].pg = (struct pg){ 0 };
+	}
 }
 
 void telstore_done(struct telstore *s)
 {
 	telstore_disconnect(s);
-	day_list_free(&s->days);
-	pg_rows_free(&s->edges);
-	pg_rows_free(&s->strays);
+	for (unsigned int i = 0; i < SHARDS_MAX; i++) {
+		day_list_free(&s->at[i].days);
+		pg_rows_free(&s->at[i].edges);
+		pg_rows_free(&s->at[i].strays);
+	}
 }
 
 /* --- nodes --- */
@@ -207,7 +248,7 @@ static int ask_ids(struct telstore *s, struct telagg *rows, const struct wanted 
 	pg_param_i16s(&params, v->kinds, v->n);
 	pg_param_texts(&params, v->keys, v->n);
 	pg_param_texts(&params, v->values, v->n);
-	r = pg_query(&s->pg, sql, &params, &res, w);
+	r = pg_query(&s->at[0].pg, sql, &params, &res, w);
 	for (int i = 0; !r && i < PQntuples(res); i++) {
 		int64_t at = pg_get_int(res, i, 0), id = pg_get_int(res, i, 1);
 
@@ -236,49 +277,57 @@ static int resolve(struct telstore *s, struct telagg *rows, struct why *w)
 
 /* --- rows --- */
 
-static void put(struct pg_rows *to, const struct telagg_row *r, int64_t src, int64_t dst)
+/* A row that a server keeps says which one that is, where there are several: a CHECK there finds what went astray. */
+static void put(struct pg_rows *to, const struct telagg_row *r, int64_t src, int64_t dst, int shard)
 {
-	pg_row(to, 6);
+	pg_row(to, shard < 0 ? 6 : 7);
 	pg_put_time(to, r->minute_us);
 	pg_put_i32(to, (int32_t)r->agent);
 	pg_put_i64(to, src);
 	pg_put_i64(to, dst);
 	pg_put_i16(to, (int16_t)r->kind);
 	pg_put_f32(to, (float)r->count);
+	if (shard >= 0)
+		pg_put_i16(to, (int16_t)shard);
 }
 
 static uint64_t sort_out(struct telstore *s, const struct telagg *rows)
 {
 	uint64_t unusable = 0;
 
-	pg_rows_reset(&s->edges);
-	pg_rows_reset(&s->strays);
+	for (unsigned int i = 0; i < s->n; i++) {
+		pg_rows_reset(&s->at[i].edges);
+		pg_rows_reset(&s->at[i].strays);
+	}
 	for (size_t i = 0; i < rows->n_rows; i++) {
 		const struct telagg_row *r = &rows->rows[i];
 		int64_t src = rows->names[r->src].id, dst = rows->names[r->dst].id;
+		struct telshard *at = shard_at(s, r->agent);
 
 		if (src == ID_NONE || dst == ID_NONE)
 			unusable++;
+		else if (day_there(at, day_of(r->minute_us)))
+			put(&at->edges, r, src, dst, s->n > 1 ? (int)(at - s->at) : -1);
 		else
-			put(day_there(s, day_of(r->minute_us)) ? &s->edges : &s->strays, r, src, dst);
+			put(&at->strays, r, src, dst, -1);
 	}
 	return unusable;
 }
 
-static int copy(struct telstore *s, const char *table, const struct pg_rows *rows, struct why *w)
+static int copy(struct telshard *at, const char *table, const char *more, const struct pg_rows *rows, struct why *w)
 {
 	char sql[128];
 
 	if (rows->n_rows == 0)
 		return 0;
-	(void)snprintf(sql, sizeof(sql), "COPY %s (ts, agent_id, src, dst, kind, weight) FROM STDIN (FORMAT binary)",
-		       table);
-	return pg_copy(&s->pg, sql, rows, 0, rows->n_rows, w);
+	(void)snprintf(sql, sizeof(sql), "COPY %s (ts, agent_id, src, dst, kind, weight%s) FROM STDIN (FORMAT binary)",
+		       table, more);
+	return pg_copy(&at->pg, sql, rows, 0, rows->n_rows, w);
 }
 
 /* --- agents --- */
 
-static int marks_write(struct telstore *s, const struct telpipe_mark *marks, size_t n, struct why *w)
+static int marks_write(struct telshard *at, const struct telpipe_mark *marks, size_t n, struct why *w)
 {
 	static const char sql[] =
 		"WITH v AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS v(agent, before, seq)), "
@@ -302,7 +351,7 @@ static int marks_write(struct telstore *s, const struct telpipe_mark *marks, siz
 	}
 	for (size_t i = 0; i < 3; i++)
 		pg_param_i64s(&params, numbers + i * n, n);
-	r = pg_query(&s->pg, sql, &params, &res, w);
+	r = pg_query(&at->pg, sql, &params, &res, w);
 	if (r)
 		return r;
 	if (PQntuples(res) != 1 || (uint64_t)pg_get_int(res, 0, 0) != n)
@@ -310,27 +359,74 @@ static int marks_write(struct telstore *s, const struct telpipe_mark *marks, siz
 	return 0;
 }
 
-static int transaction(struct telstore *s, const struct telpipe_mark *marks, size_t n, struct why *w)
+static int transaction(struct telshard *at, bool several, const struct telpipe_mark *marks, size_t n, struct why *w)
 {
-	int r = pg_run(&s->pg, "BEGIN", w);
+	int r = pg_run(&at->pg, "BEGIN", w);
 
-	r = r ? r : marks_write(s, marks, n, w);
-	r = r ? r : copy(s, "telemetry_edges", &s->edges, w);
-	r = r ? r : copy(s, "telemetry_late", &s->strays, w);
-	r = r ? r : pg_run(&s->pg, "COMMIT", w);
-	if (r && pg_alive(&s->pg)) {
-		char state[sizeof(s->pg.sqlstate)];
+	r = r ? r : marks_write(at, marks, n, w);
+	r = r ? r : copy(at, "telemetry_edges", several ? ", shard" : "", &at->edges, w);
+	r = r ? r : copy(at, "telemetry_late", "", &at->strays, w);
+	r = r ? r : pg_run(&at->pg, "COMMIT", w);
+	if (r && pg_alive(&at->pg)) {
+		char state[sizeof(at->pg.sqlstate)];
 
-		memcpy(state, s->pg.sqlstate, sizeof(state));
-		IGNORE(pg_run(&s->pg, "ROLLBACK", NULL)); /* the connection is given up after this */
-		memcpy(s->pg.sqlstate, state, sizeof(state));
+		memcpy(state, at->pg.sqlstate, sizeof(state));
+		IGNORE(pg_run(&at->pg, "ROLLBACK", NULL)); /* the connection is given up after this */
+		memcpy(at->pg.sqlstate, state, sizeof(state));
 	}
 	return r;
+}
+
+/* What of the marks is a server's, to the front; how many. */
+static size_t marks_of(const struct telstore *s, unsigned int i, const struct telpipe_mark *marks, size_t n,
+		       struct telpipe_mark *ret)
+{
+	size_t k = 0;
+
+	for (size_t m = 0; m < n; m++)
+		if (shard_of(marks[m].agent, s->n) == i)
+			ret[k++] = marks[m];
+	return k;
+}
+
+/*
+ * Each server's part. What came before a failure is there to stay: the caller has to look at the numbers again, whatever the
+ * failure was about.
+ */
+static int transactions(struct telstore *s, const struct telpipe_mark *marks, size_t n, bool *ret_day, struct why *w)
+{
+	AUTO_FREE struct telpipe_mark *own = calloc(n + 1, sizeof(*own));
+	bool some = false;
+
+	if (!own)
+		return fail(w, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < s->n; i++) {
+		size_t k = marks_of(s, i, marks, n, own);
+		int r = k == 0 ? 0 : transaction(&s->at[i], s->n > 1, own, k, w);
+
+		*ret_day = r == -EBADMSG && strcmp(s->at[i].pg.sqlstate, "23514") == 0;
+		if (r && s->n > 1)
+			(void)why_in(w, r, "server %u", i);
+		if (r)
+			return some ? -ENOTCONN : r;
+		some |= k > 0;
+	}
+	return 0;
+}
+
+static uint64_t strays_of(const struct telstore *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		n += s->at[i].strays.n_rows;
+	return n;
 }
 
 int telstore_store(struct telstore *s, struct telagg *rows, const struct telpipe_mark *marks, size_t n, struct why *w)
 {
 	int r = days_refresh(s, rows, w);
+	bool day = false;
 	uint64_t unusable;
 	struct why gone = { 0 };
 
@@ -338,18 +434,21 @@ int telstore_store(struct telstore *s, struct telagg *rows, const struct telpipe
 	if (r)
 		return r;
 	unusable = sort_out(s, rows);
-	r = transaction(s, marks, n, &gone);
-	if (r == -EBADMSG && strcmp(s->pg.sqlstate, "23514") == 0) { /* a day was dropped meanwhile */
+	r = transactions(s, marks, n, &day, &gone);
+	if (r == -EBADMSG && day) { /* one was dropped meanwhile */
 		gone = (struct why){ 0 };
 		r = days_look(s, w);
 		if (r)
 			return r;
 		unusable = sort_out(s, rows);
-		r = transaction(s, marks, n, &gone);
+		r = transactions(s, marks, n, &day, &gone);
 	}
+	/* Of several servers one has another number than it is given here: that is no fault of what agents say. */
+	if (r == -EBADMSG && day && s->n > 1)
+		r = -EIO;
 	if (r && w && !w->code)
 		*w = gone;
 	s->unusable += r ? 0 : unusable;
-	s->late += r ? 0 : s->strays.n_rows;
+	s->late += r ? 0 : strays_of(s);
 	return r;
 }

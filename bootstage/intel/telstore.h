@@ -4,13 +4,25 @@
  *
  * Nodes that are new are made before that transaction begins: they harm nobody when it fails, and nobody waits for their
  * locks. Rows of a day that is not there go to telemetry_late.
+ *
+ * Several servers (shard.h): nodes are made at the first, the rows and the number of an agent are at its own, each server's in
+ * one transaction. When one fails after another has committed, the batch comes again, and what is there already is known by
+ * the numbers of its agents.
  */
 #ifndef BOOTSTAGE_INTEL_TELSTORE_H
 #define BOOTSTAGE_INTEL_TELSTORE_H
 
 #include "bootstage/intel/partition.h"
+#include "bootstage/intel/shard.h"
 #include "bootstage/intel/store.h"
 #include "bootstage/intel/telpipe.h"
+
+/* One server, and what of a batch is for it. */
+struct telshard {
+	struct pg pg;
+	struct day_list days;
+	struct pg_rows edges, strays;
+};
 
 struct telstore {
 	const struct store_opts *opts;
@@ -19,10 +31,9 @@ struct telstore {
 	struct why unusable_why; /* the first of them */
 	struct why days_why;     /* why no days could be made, the last time that was tried */
 	/* private from here */
-	struct pg pg;
-	struct day_list days;
+	struct telshard at[SHARDS_MAX];
+	unsigned int n;
 	uint64_t days_ms; /* when they were last looked at; 0: never */
-	struct pg_rows edges, strays;
 };
 
 void telstore_done(struct telstore *s);

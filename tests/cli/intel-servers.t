@@ -114,6 +114,41 @@ says 'server 0 did not answer'
 exits 0 'search goes on' tandem-intel search --config intel.conf later
 pg_again
 
+# Telemetry as it comes: each agent's goes to its server, whatever happens to one of them.
+now=$(date -u +%Y-%m-%dT%H:%M:00Z)
+frames() { # frames SEQ: of 40 agents
+	for i in $(seq 40); do
+		printf '{"agent":%d,"seq":%d,"events":[{"time":"%s","src":"x-host:pc%d","kind":"connected","dst":"ipv4-addr:198.51.100.%d"}]}\n' "$i" "$1" "$now" "$i" "$i"
+	done
+}
+ingest() { timeout 60 tandem-intel ingest --telemetry --config intel.conf --state "$dir/state" "$@"; }
+everywhere() { # everywhere QUERY: what both say to it
+	printf '%s+%s' "$(at first "$1")" "$(at second "$1")"
+}
+today="WHERE ts > now() - interval '1 day'"
+frames 1 >one.json
+exits 0 'telemetry of 40 agents' ingest one.json
+check 'is all there' test $(($(everywhere "SELECT count(*) FROM telemetry_edges $today"))) = 40
+check 'each agent at one server' test "$(everywhere "SELECT count(DISTINCT agent_id) > 10 FROM telemetry_edges $today")" = t+t
+says_at first 'as a query through the first says, too' 40 "SELECT count(DISTINCT agent_id) FROM telemetry_all $today"
+says_at first 'nodes are made at the first' 40 "SELECT count(*) FROM nodes WHERE key LIKE 'x-host--%' AND name LIKE 'pc%'"
+check 'and copied' copied
+exits 0 'the same again' ingest one.json
+check 'is nothing new' test $(($(everywhere "SELECT count(*) FROM telemetry_edges $today"))) = 40
+exits 0 'from one agent to another, over a feed: nothing' related x-host:pc1 --depth 1 --kind connected --json
+prints '"count": 1'
+pg_use second
+pg_kill
+pg_use first
+frames 2 >two.json
+ingest two.json >"$out" 2>"$err"
+pg_use second
+pg_again
+pg_use first
+exits 0 'what came while one was dead' ingest two.json
+check 'is there once' test $(($(everywhere "SELECT count(*) FROM telemetry_edges $today"))) = 80
+check 'and its numbers are' test $(($(everywhere 'SELECT count(*) FROM telemetry_agents WHERE seq = 2'))) = 40
+
 # What cannot be joined.
 pg_name=third
 pg_start wal_level=replica

@@ -52,12 +52,35 @@ static void every_key_is_taken(void **state)
 	assert_true(c.trust_clock);
 }
 
+static void servers_are_numbered_in_their_order(void **state)
+{
+	struct intelconf c;
+	struct why w = { 0 };
+
+	(void)state;
+	assert_ok(parse("[database]\nconnect=host=a\npeer=host=10.0.0.1\n[server.1]\nconnect=host=b\n[server.2]\n"
+			"connect=host=c\npeer=host=10.0.0.3\n",
+			&c, &w),
+		  w);
+	assert_int_equal(c.n_servers, 3);
+	assert_string_equal(c.servers[0].peer, "host=10.0.0.1");
+	assert_string_equal(c.servers[1].connect, "host=b");
+	assert_string_equal(c.servers[1].peer, "");
+	assert_string_equal(c.servers[2].peer, "host=10.0.0.3");
+	assert_ok(parse("", &c, &w), w);
+	assert_int_equal(c.n_servers, 1);
+}
+
 static void what_is_wrong_is_refused_with_its_line(void **state)
 {
 	static const struct {
 		const char *text, *says;
 	} cases[] = {
 		{ "[database]\nport=1\n", "intel.conf:2" },
+		{ "[server.2]\nconnect=host=b\n", "intel.conf:2" },
+		{ "[server.0]\nconnect=host=b\n", "intel.conf:2" },
+		{ "[server.x]\nconnect=host=b\n", "intel.conf:2" },
+		{ "[server.1]\npeer=host=b\n", "[server.1] without connect" },
 		{ "[data]\n", "intel.conf" },
 		{ "[database]\nfolder=pg\n", "'pg' is no absolute path" },
 		{ "[database]\nuser=\n", "[database] user" },
@@ -89,6 +112,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_file_is_the_defaults),
 		cmocka_unit_test(every_key_is_taken),
+		cmocka_unit_test(servers_are_numbered_in_their_order),
 		cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
 	};
 

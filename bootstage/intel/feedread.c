@@ -151,6 +151,19 @@ static int take_cluster(struct feed *f, const struct carved *c, struct why *w)
 	return hand_over(f, &r, e, &why, &f->stats->clusters, c->at_bytes, w);
 }
 
+/* What of an event was over a limit: its records are there, edges to them or parts of its text are not. */
+static void warn_of_event(struct feed *f, uint64_t left_out, const struct record *r)
+{
+	char text[200];
+
+	f->stats->left_out += left_out;
+	if (left_out == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%" PRIu64 " members of %.*s, over a limit of events", left_out,
+		       (int)r->key.n, (const char *)r->key.p);
+	warn(f, text);
+}
+
 static int end_event(struct feed *f, struct misp_event *event, uint64_t at_bytes, struct why *w)
 {
 	struct why why = { 0 };
@@ -159,8 +172,8 @@ static int end_event(struct feed *f, struct misp_event *event, uint64_t at_bytes
 
 	gather_reset(&f->g);
 	e = misp_event_record(event, &f->g, &r, &why);
-	if (e == 0 && event->left_out > 0)
-		f->stats->left_out += event->left_out;
+	if (e == 0)
+		warn_of_event(f, event->left_out, &r);
 	return hand_over(f, &r, e, &why, &f->stats->events, at_bytes, w);
 }
 

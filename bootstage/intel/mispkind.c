@@ -1,5 +1,7 @@
 #include "bootstage/intel/mispkind.h"
 
+#include <stdio.h>
+
 static bool is(struct bytes b, const char *word)
 {
 	return bytes_equal(b, bytes_str(word));
@@ -132,26 +134,25 @@ static const struct {
 };
 
 /* "mitre-enterprise-attack-malware" of older events is "mitre-malware". */
-static struct bytes galaxy_without_domain(struct bytes type, uint8_t buf[64])
+static struct bytes galaxy_without_domain(struct bytes type, char buf[64])
 {
-	static const char *const domains[] = { "mitre-enterprise-attack-", "mitre-mobile-attack-", "mitre-pre-attack-",
-					       "mitre-ics-" };
+	static const char *const domains[] = { "mitre-enterprise-attack-", "mitre-mobile-attack-",
+					       "mitre-pre-attack-" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
 		size_t n = strlen(domains[i]);
 
 		if (type.n <= n || type.n - n > 64 - 6 || memcmp(type.p, domains[i], n) != 0)
 			continue;
-		memcpy(buf, "mitre-", 6);
-		memcpy(buf + 6, type.p + n, type.n - n);
-		return bytes_of(buf, type.n - n + 6);
+		(void)snprintf(buf, 64, "mitre-%.*s", (int)(type.n - n), (const char *)type.p + n);
+		return bytes_str(buf);
 	}
 	return type;
 }
 
 enum node_kind mispkind_galaxy(struct bytes type)
 {
-	uint8_t buf[64];
+	char buf[64];
 	struct bytes plain = galaxy_without_domain(type, buf);
 
 	for (size_t i = 0; i < ARRAY_SIZE(galaxies); i++)

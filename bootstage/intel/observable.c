@@ -160,10 +160,7 @@ static int clean_address(int family, struct bytes in, uint8_t *buf, struct bytes
 	    clean_prefix(bytes_of(in.p + n, in.n - n), family == AF_INET ? 32 : 128, bits, sizeof(bits)) ||
 	    !inet_ntop(family, address, text, sizeof(text)))
 		return -EBADMSG;
-	n = strlen(text);
-	memcpy(buf, text, n);
-	memcpy(buf + n, bits, strlen(bits));
-	*ret = bytes_of(buf, n + strlen(bits));
+	*ret = bytes_of(buf, (size_t)snprintf((char *)buf, OBSERVABLE_ROOM, "%s%s", text, bits)); /* 43 bytes at most */
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bootstage/intel/misp.h"
 #include "tests/feedkit.h"
 #include "tests/support.h"
 
@@ -194,6 +195,26 @@ static void several_files_have_one_count(void **state)
 	assert_int_equal(feed_dropped(&k.stats), 1);
 }
 
+static void what_an_event_loses_is_told(void **state)
+{
+	size_t room = (size_t)(MISP_MEMBERS_MAX + 3) * 40 + 200, n;
+	AUTO_FREE char *text = malloc(room);
+	AUTO_FEEDKIT k = { 0 };
+
+	(void)state;
+	assert_non_null(text);
+	n = (size_t)snprintf(text, room, "{\"Event\":{\"info\":\"x\",\"Attribute\":[");
+	for (unsigned int i = 0; i < MISP_MEMBERS_MAX + 2; i++)
+		n += (size_t)snprintf(text + n, room - n, "%s{\"type\":\"text\",\"value\":\"%u\"}", i ? "," : "", i);
+	(void)snprintf(text + n, room - n, "],\"uuid\":\"00000000-0000-4000-8000-000000000001\"}}");
+	feedkit_read(&k, bytes_str(text));
+	assert_ok(k.result, k.why);
+	assert_int_equal(k.stats.attributes, MISP_MEMBERS_MAX + 2);
+	assert_int_equal(k.stats.left_out, 2);
+	assert_non_null(
+		strstr(k.warnings, "t: left out 2 members of x-misp-event--00000000-0000-4000-8000-000000000001"));
+}
+
 static void a_bundle_in_a_bundle_is_none(void **state)
 {
 	AUTO_FEEDKIT k = { 0 };
@@ -220,6 +241,7 @@ int main(void)
 		cmocka_unit_test(the_sink_and_the_source_end_the_reading),
 		cmocka_unit_test(a_source_that_fails_is_told),
 		cmocka_unit_test(several_files_have_one_count),
+		cmocka_unit_test(what_an_event_loses_is_told),
 		cmocka_unit_test(a_bundle_in_a_bundle_is_none),
 	};
 

@@ -422,7 +422,7 @@ static int add_aliases(struct gather *g, struct bytes key, struct bytes type, st
 	int r = 0;
 
 	if (!bytes_equal(cluster, key)) {
-		r = gather_node(g, NODE_MISP_CLUSTER, cluster, value);
+		r = gather_node(g, NODE_MISP_CLUSTER, cluster, nothing); /* a name is asked for: let it be one node's */
 		r = r ? r : gather_edge(g, EDGE_SAME_AS, key, cluster);
 	}
 	if (r || type.n == 0)

@@ -413,7 +413,8 @@ static int add_galaxy_names(struct stix *s, struct bytes name)
 			       7);
 	if (cluster.n == 0 || tag_name.n == 0)
 		return -ENOMEM;
-	r = gather_node(s->g, NODE_MISP_CLUSTER, cluster, name);
+	r = gather_node(s->g, NODE_MISP_CLUSTER, cluster,
+			bytes_of(NULL, 0)); /* a name is asked for: let it be one node's */
 	if (r == 0)
 		r = gather_edge(s->g, EDGE_SAME_AS, s->id, cluster);
 	if (r == 0)

@@ -273,6 +273,7 @@ static void galaxies_link_their_values(void **state)
 	assert_int_equal(k.stats.events, 0);
 	has(&k, "N threat-actor threat-actor--" UUID(1) " APT1");
 	has(&k, "E same-as threat-actor--" UUID(1) " x-misp-cluster--" UUID(1));
+	has(&k, "N x-misp-cluster x-misp-cluster--" UUID(1) " ");
 	has(&k, "E uses threat-actor--" UUID(1) " x-misp-cluster--" UUID(2));
 	has(&k, "E related-to threat-actor--" UUID(1) " x-misp-cluster--" UUID(3));
 	assert_non_null(strstr(k.text, " misp-galaxy:threat-actor=\"APT1\"\n"));

@@ -282,6 +282,7 @@ static void attack_and_misp_know_one_malware(void **state)
 		      "malware",
 		      1) ",\"name\":\"TrickBot\",\"external_references\":[{\"source_name\":\"mitre-attack\",\"external_id\":\"S0266\"}]}");
 	has(&k, "E same-as " ID("malware", 1) " " ID("x-misp-cluster", 1));
+	has(&k, "N x-misp-cluster " ID("x-misp-cluster", 1) " "); /* who asks for TrickBot means one node */
 	assert_int_equal(feedkit_count(&k, "N x-tag x-tag--"), 1);
 	assert_non_null(strstr(k.text, " misp-galaxy:mitre-malware=\"TrickBot - S0266\"\n"));
 }

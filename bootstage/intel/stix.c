@@ -150,6 +150,12 @@ static int add_ref(struct stix *s, enum edge_kind k, struct bytes value)
 
 static int add_refs_inside(struct stix *s, struct bytes value);
 
+/* To outside of STIX; and a collection's table of contents, which would relate everything in a feed to everything. */
+static bool leads_out(struct bytes name)
+{
+	return is(name, "external_references") || is(name, "x_mitre_contents");
+}
+
 static int add_refs_of(struct stix *s, const struct jsontext_member *m)
 {
 	struct jsontext_walk i = jsontext_walk(m->value);
@@ -162,9 +168,7 @@ static int add_refs_of(struct stix *s, const struct jsontext_member *m)
 	if (ends_in(name, "_ref"))
 		return add_ref(s, kind_of_ref(name), m->value);
 	if (!ends_in(name, "_refs"))
-		return is(name, "external_references")
-			       ? 0
-			       : add_refs_inside(s, m->value); /* long, and to outside of STIX */
+		return leads_out(name) ? 0 : add_refs_inside(s, m->value);
 	while (r == 0 && jsontext_element(&i, &one))
 		r = add_ref(s, kind_of_ref(name), one);
 	return r;

@@ -120,6 +120,16 @@ static void references_have_kinds_of_their_own(void **state)
 	assert_int_equal(k.stats.edges, 7);
 }
 
+static void a_collections_contents_relate_nothing(void **state)
+{
+	AUTO_FEEDKIT k = { 0 };
+
+	(void)state;
+	reads(&k, "{" HEAD("x-mitre-collection",
+			   1) ",\"name\":\"c\",\"x_mitre_contents\":[{\"object_ref\":\"" ID("tool", 2) "\"}]}");
+	assert_int_equal(k.stats.edges, 0);
+}
+
 static void references_are_found_behind_many_members(void **state)
 {
 	AUTO_FEEDKIT k = { 0 };
@@ -341,6 +351,7 @@ int main(void)
 		cmocka_unit_test(an_id_in_capitals_is_the_same_id),
 		cmocka_unit_test(a_relationship_is_its_edge),
 		cmocka_unit_test(references_have_kinds_of_their_own),
+		cmocka_unit_test(a_collections_contents_relate_nothing),
 		cmocka_unit_test(references_are_found_behind_many_members),
 		cmocka_unit_test(a_sighting_says_when),
 		cmocka_unit_test(an_indicator_leads_to_what_its_pattern_names),

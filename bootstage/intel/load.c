@@ -7,25 +7,27 @@
 #include "base/proc.h"
 #include "bootstage/intel/loadjob.h"
 
-#define ROWS         5000u
-#define BYTES        (8u << 20)
-#define LANES        2u
-#define TIMEOUT_MS   120000u
-#define GRACE_MS     5000u
-#define CHUNK        (64u << 10)
-#define RANGES_MAX   72u /* each halving leaves one more */
-#define TRIES_MAX    10u
-#define PUMP_RECORDS 32u
-#define PENDING_ROWS 20000
-#define RECONNECT_MS 250
-#define QUARANTINED  (64u << 10) /* bytes of a text that are kept */
-#define LOCK         "72410002"  /* shared: old versions are taken back; alone: what was pending becomes claims */
+#define ROWS            5000u
+#define BYTES           (8u << 20)
+#define LANES           2u
+#define TIMEOUT_MS      120000u
+#define GRACE_MS        5000u
+#define CHUNK           (64u << 10)
+#define RANGES_MAX      72u /* each halving leaves one more */
+#define TRIES_MAX       10u
+#define PUMP_RECORDS    32u
+#define PENDING_ROWS    20000
+#define RECONNECT_MS    250
+#define RACE            "23505"
+#define CAREFUL_BATCHES 8u
+#define QUARANTINED     (64u << 10) /* bytes of a text that are kept */
+#define LOCK            "72410002"  /* shared: old versions are taken back; alone: what was pending becomes claims */
 
 /* --- what follows a failure --- */
 
 enum load_next load_next(int code, const char *sqlstate, unsigned int tries, size_t n)
 {
-	bool race = strcmp(sqlstate, "23505") == 0; /* another loader was first: next time it is seen */
+	bool race = strcmp(sqlstate, RACE) == 0; /* another loader was first: next time it is seen */
 
 	if (code == -ENOTCONN || code == -EAGAIN)
 		return tries < TRIES_MAX ? LOAD_RECONNECT : LOAD_GIVE_UP;
@@ -82,9 +84,18 @@ static const char *const KNOWN_NODES =
 	"feed_id = $6::int4 FROM unnest($1::int8[], $2::int2[], $3::text[], $4::timestamptz[], $5::int2[]) "
 	"k (id, kind, name, modified, revoked) WHERE n.node_id = k.id";
 
+#define EDGE_ARRAYS "unnest($1::int8[], $2::int2[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::int4[])"
+
 static const char *const EDGES =
-	"INSERT INTO intel_edges AS e (src, kind, dst, first_seen, last_seen, n) SELECT * FROM "
-	"unnest($1::int8[], $2::int2[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::int4[]) " UPSERT;
+	"INSERT INTO intel_edges AS e (src, kind, dst, first_seen, last_seen, n) SELECT * FROM " EDGE_ARRAYS " " UPSERT;
+
+/* Most are new: looking for them and COPY costs less than INSERT with a conflict in mind. */
+static const char *const EDGES_THERE =
+	"UPDATE intel_edges e SET n = e.n + k.n, "
+	"first_seen = CASE WHEN e.n > 0 THEN least(e.first_seen, k.first_seen) ELSE k.first_seen END, "
+	"last_seen = CASE WHEN e.n > 0 THEN greatest(e.last_seen, k.last_seen) ELSE k.last_seen END "
+	"FROM " EDGE_ARRAYS " k (src, kind, dst, first_seen, last_seen, n) "
+	"WHERE e.src = k.src AND e.kind = k.kind AND e.dst = k.dst RETURNING e.src, e.kind, e.dst";
 
 static const char *const GONE =
 	"DELETE FROM intel_edges e USING unnest($1::int8[], $2::int2[], $3::int8[]) g (src, kind, dst) "
@@ -133,7 +144,17 @@ static bool any_known(const struct load_job *j)
 
 static bool any_edges(const struct load_job *j)
 {
-	return j->n_edges > 0;
+	return j->n_edges > 0 && !j->careful;
+}
+
+static bool any_new_edges(const struct load_job *j)
+{
+	return j->n_edges > j->n_there && !j->careful;
+}
+
+static bool any_edges_carefully(const struct load_job *j)
+{
+	return j->n_edges > 0 && j->careful;
 }
 
 static bool any_dangling(const struct load_job *j)
@@ -196,7 +217,12 @@ static const struct step {
 	  .needed = any_wanted,
 	  .row = load_job_record_row,
 	  .rows_at = offsetof(struct load_job, n_wanted) },
-	{ .sql = EDGES, .needed = any_edges, .params = load_job_edge_arrays },
+	{ .sql = EDGES_THERE, .needed = any_edges, .params = load_job_edge_arrays, .got = load_job_there },
+	{ .sql = "COPY intel_edges (src, kind, dst, first_seen, last_seen, n) FROM STDIN (FORMAT binary)",
+	  .needed = any_new_edges,
+	  .row = load_job_edge_row,
+	  .rows_at = offsetof(struct load_job, n_edges) },
+	{ .sql = EDGES, .needed = any_edges_carefully, .params = load_job_edge_arrays },
 	{ .sql = "COPY pending_edges (rec, src, kind, dst, first_seen, last_seen) FROM STDIN (FORMAT binary)",
 	  .needed = any_dangling,
 	  .row = load_job_pending_row,
@@ -219,6 +245,7 @@ struct lane {
 	struct load_batch filling, working;
 	struct range ranges[RANGES_MAX]; /* of `working`; the last one is at work */
 	size_t n_ranges;                 /* 0: idle */
+	unsigned int careful;            /* so many more batches */
 	struct load_job job;
 	size_t step;
 	int code; /* of the step, 0 so far */
@@ -293,7 +320,9 @@ static void range_start(struct lane *l)
 	const struct range *g = &l->ranges[l->n_ranges - 1];
 
 	load_job_free(&l->job);
-	l->job = (struct load_job){ .batch = &l->working, .first = g->first, .n = g->n, .feed = l->l->feed };
+	l->job = (struct load_job){
+		.batch = &l->working, .first = g->first, .n = g->n, .feed = l->l->feed, .careful = l->careful > 0
+	};
 	l->step = 0;
 	l->why = (struct why){ 0 };
 	l->copying = false;
@@ -323,6 +352,7 @@ static void range_end(struct lane *l)
 static void range_done(struct lane *l)
 {
 	count(&l->l->stats, &l->job);
+	l->careful -= l->careful > 0;
 	range_end(l);
 }
 
@@ -509,6 +539,7 @@ static int lane_failed(struct lane *l, int code, struct why *w)
 	if (next == LOAD_GIVE_UP)
 		return give_up(l, code, w);
 	memcpy(sqlstate, l->pg.sqlstate, sizeof(sqlstate));
+	l->careful = strcmp(sqlstate, RACE) == 0 ? CAREFUL_BATCHES : l->careful;
 	r = next == LOAD_RECONNECT ? reconnect(l, w) : roll_back(l, w);
 	memcpy(l->pg.sqlstate, sqlstate, sizeof(sqlstate));
 	if (r)

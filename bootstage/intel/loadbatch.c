@@ -40,6 +40,17 @@ static struct load_chunk *chunk_new(size_t room)
 	return c;
 }
 
+/* One that was used before, where it is large enough. */
+static struct load_chunk *chunk_get(struct load_batch *b, size_t need)
+{
+	struct load_chunk *c = b->spare;
+
+	if (!c || need > CHUNK)
+		return chunk_new(need > CHUNK ? need : CHUNK);
+	b->spare = c->next;
+	return c;
+}
+
 /* NULL when there is no memory. What is larger than a chunk has one of its own. */
 static void *take(struct load_batch *b, size_t n)
 {
@@ -47,7 +58,7 @@ static void *take(struct load_batch *b, size_t n)
 	size_t need = (n + ALIGN - 1) / ALIGN * ALIGN;
 
 	if (!c || c->room - c->n < need) {
-		c = chunk_new(need > CHUNK ? need : CHUNK);
+		c = chunk_get(b, need);
 		if (!c)
 			return NULL;
 		c->next = b->chunks;
@@ -99,24 +110,31 @@ static void chunks_free(struct load_chunk *c)
 void load_batch_done(struct load_batch *b)
 {
 	chunks_free(b->chunks);
+	chunks_free(b->spare);
 	free(b->at);
 	free(b->slots);
 	*b = (struct load_batch){ 0 };
 }
 
+/* To be used again, but for those of large records. */
+static void chunks_spare(struct load_batch *b)
+{
+	while (b->chunks) {
+		struct load_chunk *c = b->chunks;
+
+		b->chunks = c->next;
+		if (c->room > CHUNK) {
+			free(c);
+			continue;
+		}
+		*c = (struct load_chunk){ .next = b->spare, .room = c->room };
+		b->spare = c;
+	}
+}
+
 void load_batch_reset(struct load_batch *b)
 {
-	struct load_chunk *keep = b->chunks;
-
-	if (keep) {
-		chunks_free(keep->next);
-		keep->next = NULL;
-		keep->n = 0;
-	}
-	if (keep && keep->room > CHUNK) {
-		free(keep);
-		b->chunks = NULL;
-	}
+	chunks_spare(b);
 	memset(b->slots, 0, b->n_slots * sizeof(*b->slots));
 	b->n = b->bytes = 0;
 	b->doubles = 0;

@@ -32,7 +32,7 @@ struct load_batch {
 	uint64_t doubles; /* of records, which a newer one of the batch replaced */
 	uint32_t *slots;  /* by number: index + 1 */
 	size_t n_slots;
-	struct load_chunk *chunks;
+	struct load_chunk *chunks, *spare;
 };
 
 /**
@@ -41,7 +41,7 @@ struct load_batch {
  */
 MUST_USE int load_batch_init(struct load_batch *b, size_t rows_max, size_t bytes_max, struct why *w);
 void load_batch_done(struct load_batch *b);
-/** Forget the records; some of the memory is kept. */
+/** Forget the records; their memory is kept, but that of large ones. */
 void load_batch_reset(struct load_batch *b);
 bool load_batch_full(const struct load_batch *b);
 /**

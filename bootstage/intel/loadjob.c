@@ -361,6 +361,28 @@ void load_job_edge_arrays(const struct load_job *j, struct pg_params *p)
 	pg_param_i32s(p, counts, j->n_edges);
 }
 
+static struct load_edge edge_of(const PGresult *rows, int row)
+{
+	return (struct load_edge){ .src = pg_get_int(rows, row, 0),
+				   .kind = (int16_t)pg_get_int(rows, row, 1),
+				   .dst = pg_get_int(rows, row, 2) };
+}
+
+int load_job_there(struct load_job *j, const PGresult *rows, struct why *w)
+{
+	j->n_there = 0;
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct load_edge e = edge_of(rows, i), *mine;
+
+		mine = bsearch(&e, j->edges, j->n_edges, sizeof(e), by_ends);
+		if (!mine || mine->there)
+			return odd(w);
+		mine->there = true;
+		j->n_there++;
+	}
+	return 0;
+}
+
 /* --- old versions --- */
 
 void load_job_newer(const struct load_job *j, struct pg_params *p)
@@ -388,9 +410,7 @@ int load_job_gone(struct load_job *j, const PGresult *rows, struct why *w)
 	if (!j->gone)
 		return no_memory(w);
 	for (int i = 0; i < n; i++)
-		j->gone[j->n_gone++] = (struct load_edge){ .src = pg_get_int(rows, i, 0),
-							   .kind = (int16_t)pg_get_int(rows, i, 1),
-							   .dst = pg_get_int(rows, i, 2) };
+		j->gone[j->n_gone++] = edge_of(rows, i);
 	qsort(j->gone, j->n_gone, sizeof(*j->gone), by_ends);
 	return 0;
 }
@@ -519,6 +539,22 @@ void load_job_record_row(const struct load_job *j, size_t i, struct pg_rows *row
 	else
 		pg_put_null(rows);
 	pg_put_json(rows, e->r.text);
+}
+
+/* intel_edges (src, kind, dst, first_seen, last_seen, n) */
+void load_job_edge_row(const struct load_job *j, size_t i, struct pg_rows *rows)
+{
+	const struct load_edge *e = &j->edges[i];
+
+	if (e->there)
+		return;
+	pg_row(rows, 6);
+	pg_put_i64(rows, e->src);
+	pg_put_i16(rows, e->kind);
+	pg_put_i64(rows, e->dst);
+	pg_put_time(rows, e->first_us);
+	pg_put_time(rows, e->last_us);
+	pg_put_i32(rows, e->n);
 }
 
 /* pending_edges (rec, src, kind, dst, first_seen, last_seen) */

@@ -31,6 +31,7 @@ struct load_edge {
 	int64_t first_us, last_us;
 	int32_t n;
 	int16_t kind;
+	bool there; /* the table has it already, and what is said more was added */
 };
 
 /* A record that is wanted, and where the ends of its edges are in `ends`. */
@@ -44,11 +45,12 @@ struct load_dangling {
 	const struct edge *edge;
 };
 
-/* Start with { 0 } and the first three. */
+/* Start with { 0 } and the first four. */
 struct load_job {
 	struct load_batch *batch;
 	size_t first, n; /* records of the batch */
 	int32_t feed;
+	bool careful; /* others store the same edges now: each by itself, whether it is there or not */
 
 	struct load_wanted *wanted;
 	size_t n_wanted, n_newer, n_refused;
@@ -59,8 +61,8 @@ struct load_job {
 	size_t n_observables, n_fresh, n_nodes; /* of keys; n_nodes: WANT_NODE */
 	uint32_t *ends;                         /* indices of keys: source, destination */
 	size_t n_ends;
-	struct load_edge *edges; /* each once */
-	size_t n_edges;
+	struct load_edge *edges; /* each once, by their key */
+	size_t n_edges, n_there;
 	struct load_dangling *dangling;
 	size_t n_dangling;
 	int64_t *claims;        /* room for those of the record with the most edges */
@@ -95,10 +97,13 @@ void load_job_gone_again(const struct load_job *j, struct pg_params *p); /* $1 t
 void load_job_known_nodes(const struct load_job *j, struct pg_params *p);
 /** src, kind, dst, first, last and n, $1 to $6. */
 void load_job_edge_arrays(const struct load_job *j, struct pg_params *p);
+/** Rows of (src, kind, dst): the edges that are there. */
+MUST_USE int load_job_there(struct load_job *j, const PGresult *rows, struct why *w);
 
 /* Rows for COPY, one of number i below the count; no row where there is none to write. */
 void load_job_node_row(const struct load_job *j, size_t i, struct pg_rows *rows);    /* keys */
 void load_job_record_row(const struct load_job *j, size_t i, struct pg_rows *rows);  /* wanted */
+void load_job_edge_row(const struct load_job *j, size_t i, struct pg_rows *rows);    /* edges */
 void load_job_pending_row(const struct load_job *j, size_t i, struct pg_rows *rows); /* dangling */
 
 #endif

@@ -39,7 +39,10 @@ static void one_line(const char *text, char *out, size_t room)
 
 	n = n < room - 1 ? n : room - 1;
 	for (size_t i = 0; i < n; i++)
-		out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			out[i] = ' ';
+		else
+			out[i] = text[i];
 	out[n] = '\0';
 }
 

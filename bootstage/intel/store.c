@@ -1,6 +1,7 @@
 #include "bootstage/intel/store.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/proc.h"
@@ -10,7 +11,9 @@
 
 #define SYSTEM_CONF  "/etc/tandem/system.conf"
 #define NO_PRODUCT   "tandem" /* on a machine that is no appliance */
-#define NO_SUCH_UNIT 5        /* systemctl(1) */
+#define STRING_ROOM  (2 * INTELCONF_PATH)
+#define PAUSE_MS     100
+#define NO_SUCH_UNIT 5 /* systemctl(1) */
 
 static int product_name(char ret[TUNECONF_PRODUCT], struct why *w)
 {
@@ -59,22 +62,47 @@ out:
 	return r;
 }
 
+/* The private cluster's connection string, for `room` of it. */
+static const char *conninfo_of(const struct store_opts *o, const struct intelconf *c, char room[STRING_ROOM])
+{
+	if (o->connect)
+		return o->connect;
+	if (c->connect[0])
+		return c->connect;
+	(void)snprintf(room, STRING_ROOM, "host='%s' port=5432 dbname=" CLUSTER_DATABASE " user=" CLUSTER_DATABASE,
+		       c->socket);
+	return room;
+}
+
+/* A server that starts, recovers, or has no connection left may have one in a moment. */
+static int connect_patiently(const struct pg_options *o, struct pg *ret, struct why *w)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000l };
+	uint64_t until = now_ms() + 1000ull * o->connect_timeout_s;
+
+	for (;;) {
+		struct why cause = { 0 };
+		int r = pg_open(o, ret, &cause);
+
+		if (!r)
+			return 0;
+		if (r != -EAGAIN || now_ms() >= until)
+			return fail(w, r, "%s", cause.text);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 int store_connect(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct why *w)
 {
-	char private[2 * INTELCONF_PATH];
+	char room[STRING_ROOM];
 	const struct pg_options options = {
-		.conninfo = o->connect      ? o->connect
-			    : c->connect[0] ? c->connect
-					    : private,
+		.conninfo = conninfo_of(o, c, room),
 		.connect_timeout_s = c->connect_timeout_s,
 		.statement_timeout_ms = 1000 * c->statement_timeout_s,
 	};
-	int r;
+	int r = connect_patiently(&options, ret, w);
 
-	(void)snprintf(private, sizeof(private), "host='%s' dbname=" CLUSTER_DATABASE " user=" CLUSTER_DATABASE,
-		       c->socket);
-	r = pg_open(&options, ret, w);
-	if (r == -ENOTCONN && options.conninfo == private)
+	if (r == -ENOTCONN && options.conninfo == room)
 		why_next(w, r, "tandem-intel ensure starts the database of this machine");
 	return r;
 }

@@ -25,7 +25,7 @@ MUST_USE int store_config(const struct store_opts *o, struct intelconf *ret, str
  * @ret  to be closed with pg_close(); untouched on failure
  */
 MUST_USE int store_open(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct why *w);
-/** Without that check. */
+/** Without that check. Who finds the server starting, or all its connections taken, is tried again for connect-timeout. */
 MUST_USE int store_connect(const struct store_opts *o, const struct intelconf *c, struct pg *ret, struct why *w);
 
 /** Whether it is the private cluster of this machine. */

@@ -9,7 +9,7 @@
 #include "base/parse.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/partition.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 
 static int print(const struct prune_report *s, bool as_json, struct why *w)
 {
@@ -30,21 +30,40 @@ static int print(const struct prune_report *s, bool as_json, struct why *w)
 	return json_finish(&j, w);
 }
 
+static int prune_one(const struct store_opts *opts, const struct intelconf *c, unsigned int i, struct prune_report *sum,
+		     struct why *w)
+{
+	struct clock_now now = clock_read(c->trust_clock);
+	struct prune_report one = { 0 };
+	AUTO_PG p = { 0 };
+	int r = servers_connect(opts, c, i, &p, w);
+
+	r = r ? r : partition_prune(&p, &now, c->ahead_days, c->keep_days, &one, w);
+	sum->dropped += one.dropped;
+	sum->waiting += one.waiting;
+	sum->bytes += one.bytes;
+	sum->late_rows += one.late_rows;
+	return r;
+}
+
+/* A server that fails leaves the others theirs. */
 static int prune(const struct store_opts *opts, const char *keep, struct prune_report *ret, struct why *w)
 {
-	AUTO_PG p = { 0 };
-	struct clock_now now;
 	struct intelconf c;
 	uint64_t days = 0;
 	int r = store_config(opts, &c, w);
 
 	if (!r && keep && parse_u64(keep, KEEP_DAYS_MAX, &days, NULL))
 		r = misuse(w, -EINVAL, "--keep: '%s' is no number of days", keep);
-	r = r ? r : store_open(opts, &c, &p, w);
 	if (r)
 		return r;
-	now = clock_read(c.trust_clock);
-	return partition_prune(&p, &now, c.ahead_days, keep ? (unsigned int)days : c.keep_days, ret, w);
+	c.keep_days = keep ? (unsigned int)days : c.keep_days;
+	for (unsigned int i = 0; i < servers_count(opts, &c); i++) {
+		int one = prune_one(opts, &c, i, ret, w);
+
+		r = r ? r : one;
+	}
+	return r;
 }
 
 int cmd_prune(int argc, char **argv)

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/partition.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 
 static int print(const struct seal_report *s, bool as_json, struct why *w)
 {
@@ -27,18 +27,36 @@ static int print(const struct seal_report *s, bool as_json, struct why *w)
 	return json_finish(&j, w);
 }
 
+static int seal_one(const struct store_opts *opts, const struct intelconf *c, unsigned int i, struct seal_report *sum,
+		    struct why *w)
+{
+	struct clock_now now = clock_read(c->trust_clock);
+	struct seal_report one = { 0 };
+	AUTO_PG p = { 0 };
+	int r = servers_connect(opts, c, i, &p, w);
+
+	r = r ? r : partition_seal(&p, &now, c->ahead_days, 0, &one, w);
+	sum->sealed += one.sealed;
+	sum->open += one.open;
+	sum->waiting += one.waiting;
+	sum->others |= one.others;
+	return r;
+}
+
+/* A server that fails leaves the others theirs. */
 static int seal(const struct store_opts *opts, struct seal_report *ret, struct why *w)
 {
-	AUTO_PG p = { 0 };
-	struct clock_now now;
 	struct intelconf c;
 	int r = store_config(opts, &c, w);
 
-	r = r ? r : store_open(opts, &c, &p, w);
 	if (r)
 		return r;
-	now = clock_read(c.trust_clock);
-	return partition_seal(&p, &now, c.ahead_days, 0, ret, w);
+	for (unsigned int i = 0; i < servers_count(opts, &c); i++) {
+		int one = seal_one(opts, &c, i, ret, w);
+
+		r = r ? r : one;
+	}
+	return r;
 }
 
 int cmd_seal(int argc, char **argv)

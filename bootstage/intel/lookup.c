@@ -43,8 +43,7 @@ static size_t put_word(const char *word, size_t length, char *out)
 			out[n++] = word[i];
 		out[n++] = word[i];
 	}
-	memcpy(out + n, "':*", 3);
-	return n + 3;
+	return n + (size_t)snprintf(out + n, 4, "':*");
 }
 
 /* Whether there is something in it that PostgreSQL takes for a word. */

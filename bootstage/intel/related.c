@@ -29,7 +29,8 @@ int answers_take(PGresult *rows, uint32_t limit, struct answers *ret, struct why
 			.depth = (unsigned int)pg_get_int(rows, (int)i, 4),
 		};
 	*ret = a;
-	a = (struct answers){ 0 };
+	a.at = NULL;
+	a.held = NULL;
 	return 0;
 }
 

@@ -19,7 +19,7 @@ void servers_close(struct servers *s)
 	s->n = 0;
 }
 
-static unsigned int count(const struct store_opts *o, const struct intelconf *c)
+unsigned int servers_count(const struct store_opts *o, const struct intelconf *c)
 {
 	return o->connect ? 1 : c->n_servers;
 }
@@ -34,15 +34,16 @@ static int connect_one(const struct store_opts *o, const struct intelconf *c, un
 	return r && i > 0 ? why_in(w, r, "server %u", i) : r;
 }
 
-static int open_one(const struct store_opts *o, const struct intelconf *c, unsigned int i, struct server *ret)
+int servers_connect(const struct store_opts *o, const struct intelconf *c, unsigned int i, struct pg *ret,
+		    struct why *w)
 {
 	AUTO_PG p = { 0 };
-	int r = connect_one(o, c, i, &p, &ret->why);
+	int r = connect_one(o, c, i, &p, w);
 
-	r = r ? r : schema_check(&p, &ret->why);
+	r = r ? r : schema_check(&p, w);
 	if (r)
 		return r;
-	ret->pg = p;
+	*ret = p;
 	p.conn = NULL;
 	return 0;
 }
@@ -51,9 +52,9 @@ int servers_open(const struct store_opts *o, const struct intelconf *c, struct s
 {
 	int good = 0;
 
-	*ret = (struct servers){ .n = count(o, c) };
+	*ret = (struct servers){ .n = servers_count(o, c) };
 	for (unsigned int i = 0; i < ret->n; i++)
-		good += open_one(o, c, i, &ret->at[i]) == 0;
+		good += servers_connect(o, c, i, &ret->at[i].pg, &ret->at[i].why) == 0;
 	if (good > 0)
 		return 0;
 	ret->n = 0;
@@ -109,7 +110,7 @@ static int prepare_one(struct pg *p, unsigned int i, bool committed, struct why 
 
 int servers_prepare(const struct store_opts *o, const struct intelconf *c, bool committed, struct why *w)
 {
-	for (unsigned int i = 0; count(o, c) > 1 && i < c->n_servers; i++) {
+	for (unsigned int i = 0; servers_count(o, c) > 1 && i < c->n_servers; i++) {
 		AUTO_PG p = { 0 };
 		int r = connect_one(o, c, i, &p, w);
 
@@ -215,9 +216,9 @@ static int days_of(struct pg *p, const struct intelconf *c, struct why *w)
 
 int servers_join(const struct store_opts *o, const struct intelconf *c, struct why *w)
 {
-	if (count(o, c) > 1 && !peer_of(c, 0)[0])
+	if (servers_count(o, c) > 1 && !peer_of(c, 0)[0])
 		return misuse(w, -EINVAL, "[database] peer: how the other servers reach the first one");
-	for (unsigned int i = 0; count(o, c) > 1 && i < c->n_servers; i++) {
+	for (unsigned int i = 0; servers_count(o, c) > 1 && i < c->n_servers; i++) {
 		AUTO_PG p = { 0 };
 		int r = connect_one(o, c, i, &p, w);
 

@@ -27,6 +27,10 @@ void servers_close(struct servers *s);
  * Returns 0 as long as one of them can be worked with; the reasons of the others are kept. Otherwise the reason of the first.
  */
 MUST_USE int servers_open(const struct store_opts *o, const struct intelconf *c, struct servers *ret, struct why *w);
+/** Of one server after the other: how many there are, and a connection to one, to be closed with pg_close(). */
+unsigned int servers_count(const struct store_opts *o, const struct intelconf *c);
+MUST_USE int servers_connect(const struct store_opts *o, const struct intelconf *c, unsigned int i, struct pg *ret,
+			     struct why *w);
 /** The first that is connected. */
 struct pg *servers_first(struct servers *s);
 

@@ -87,6 +87,15 @@ says_at second 'is at the second' 51 'SELECT count(*) FROM telemetry_edges'
 at second "INSERT INTO telemetry_edges (ts, agent_id, src, dst, kind, shard) VALUES ('2026-03-01T11:00Z', 1, 1, 1, 50, 0)" 2>"$err"
 says 'violates partition constraint' 'a row of another server is refused'
 
+# Days are sealed and dropped at all of them.
+exits 0 'days are sealed' tandem-intel seal --config intel.conf
+for s in first second; do
+	says_at $s "at the $s" t "SELECT to_regclass('telemetry_edges_2026_03_01_reverse') IS NOT NULL"
+done
+# shellcheck disable=SC2086
+exits 0 'a walk over sealed days' related intrusion-set--1 $window --kind uses --kind communicates-with --kind connected --kind x-host --json
+check 'finds the same' test "$(count_of)" = 100
+
 # A server that is dead.
 pg_use second
 pg_kill
@@ -148,6 +157,11 @@ pg_use first
 exits 0 'what came while one was dead' ingest two.json
 check 'is there once' test $(($(everywhere "SELECT count(*) FROM telemetry_edges $today"))) = 80
 check 'and its numbers are' test $(($(everywhere 'SELECT count(*) FROM telemetry_agents WHERE seq = 2'))) = 40
+
+exits 0 'old days are dropped' tandem-intel prune --config intel.conf --keep 1
+for s in first second; do
+	says_at $s "at the $s" t "SELECT to_regclass('telemetry_edges_2026_03_01') IS NULL"
+done
 
 # What cannot be joined.
 pg_name=third

@@ -1,4 +1,4 @@
-/* Feeds (bootstage/intel/feedread.h): which streams are one, what is said of those that are none, and what is left out. */
+/* N7: feeds (bootstage/intel/feedread.h): which streams are one, what is said of those that are none, and what is left out. */
 #include "bootstage/intel/feedread.h"
 
 #include <stdio.h>

@@ -307,6 +307,36 @@ static void what_is_no_attribute_is_dropped_alone(void **state)
 	assert_non_null(strstr(k.warnings, "an object without name"));
 }
 
+/* N9: the quote that is missing ends one attribute, a file that ends too early the last one. */
+static void damage_costs_the_attribute_that_has_it(void **state)
+{
+	AUTO_FEEDKIT k = { 0 };
+
+	(void)state;
+	feedkit_read(&k, bytes_str("{\"Event\":{" INFO ",\"Attribute\":[{\"uuid\":\"" UUID(
+				 3) ",\n\"type\":\"text\",\"value\":\"x\"},\n" ATTR ",\n"
+				    "{\"uuid\":\"" UUID(4) "\",\"type\":\"text\",\"value\":\"y\"},\n{\"uuid\":\"" UUID(
+					    5) "\",\"type\":\"te"));
+	assert_int_equal(k.result, 0);
+	has(&k, "E member " EVENT(1) " " ATTRIBUTE(2));
+	has(&k, "E member " EVENT(1) " " ATTRIBUTE(4));
+	assert_int_equal(k.stats.attributes, 2);
+	assert_int_equal(k.stats.events, 1);
+	assert_int_equal(k.stats.dropped[FEED_DROP_SYNTAX], 2);
+}
+
+static void events_follow_each_other(void **state)
+{
+	AUTO_FEEDKIT k = { .piece_bytes = 5 };
+
+	(void)state;
+	reads(&k, "{\"Event\":{" INFO ",\"Attribute\":[" ATTR
+		  "]}}\n{\"Event\":{\"Attribute\":[],\"info\":\"b\",\"uuid\":\"" UUID(7) "\"}}\n");
+	assert_int_equal(k.stats.events, 2);
+	assert_int_equal(feedkit_count(&k, "E member " EVENT(1)), 1);
+	assert_int_equal(feedkit_count(&k, "E member " EVENT(7)), 0);
+}
+
 /* A change of what an event holds changes its hash, although its own text is the same. */
 static void an_event_with_other_members_is_another_version(void **state)
 {
@@ -374,6 +404,8 @@ int main(void)
 		cmocka_unit_test(galaxies_link_their_values),
 		cmocka_unit_test(a_galaxy_of_no_kind_is_its_clusters),
 		cmocka_unit_test(what_is_no_attribute_is_dropped_alone),
+		cmocka_unit_test(damage_costs_the_attribute_that_has_it),
+		cmocka_unit_test(events_follow_each_other),
 		cmocka_unit_test(an_event_with_other_members_is_another_version),
 		cmocka_unit_test(an_events_memory_is_bounded),
 	};

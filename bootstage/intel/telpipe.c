@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define NAMES_MAX 65536u
+#define NAMES_MAX 262144u /* N10: 50,000 hosts and whom they talk to stay known; pages come when they are used */
 
 int telpipe_init(struct telpipe *p, const struct telpipe_ops *ops, void *arg, struct telspool *spool, size_t batch_rows,
 		 struct why *w)

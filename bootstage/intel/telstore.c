@@ -233,30 +233,63 @@ static void want(struct telstore *s, struct telagg *rows, uint32_t i, struct wan
 	v->n++;
 }
 
-static int ask_ids(struct telstore *s, struct telagg *rows, const struct wanted *v, struct why *w)
+/* One look into an index for each, whatever the planner thinks of the table's size. Returns how many are not there. */
+static int look_up(struct telstore *s, struct telagg *rows, struct wanted *v, size_t *ret_missing, struct why *w)
 {
-	static const char sql[] =
-		"WITH v AS (SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[]) WITH ORDINALITY AS v(kind, key, "
-		"name, i)), new AS (INSERT INTO nodes (kind, key, name) SELECT DISTINCT ON (key) kind, key, nullif(name, '') "
-		"FROM v WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.key = v.key) ORDER BY key "
-		"ON CONFLICT (key) DO NOTHING RETURNING node_id, key) "
-		"SELECT v.i, coalesce(new.node_id, n.node_id) FROM v LEFT JOIN new USING (key) LEFT JOIN nodes n USING (key)";
+	static const char sql[] = "SELECT (SELECT n.node_id FROM nodes n WHERE n.key = v.key) FROM unnest($1::text[]) "
+				  "WITH ORDINALITY AS v(key, i) ORDER BY v.i";
 	AUTO_PG_PARAMS params = { 0 };
 	AUTO_PG_RESULT *res = NULL;
+	size_t missing = 0;
 	int r;
+
+	pg_param_texts(&params, v->keys, v->n);
+	r = pg_query(&s->at[0].pg, sql, &params, &res, w);
+	if (r)
+		return r;
+	if ((size_t)PQntuples(res) != v->n)
+		return fail(w, -EIO, "PostgreSQL: as many nodes as were asked for are not answered");
+	for (size_t i = 0; i < v->n; i++) {
+		int64_t id = pg_get_int(res, (int)i, 0);
+
+		if (id) {
+			rows->names[v->names[i]].id = id;
+			continue;
+		}
+		v->names[missing] = v->names[i];
+		v->kinds[missing] = v->kinds[i];
+		v->keys[missing] = v->keys[i];
+		v->values[missing++] = v->values[i];
+	}
+	*ret_missing = v->n = missing;
+	return 0;
+}
+
+/* In the order of their keys, so that two who make the same nodes do not wait for each other. */
+static int make_nodes(struct telstore *s, const struct wanted *v, struct why *w)
+{
+	static const char sql[] =
+		"INSERT INTO nodes (kind, key, name) SELECT DISTINCT ON (key) kind, key, nullif(name, '') "
+		"FROM unnest($1::smallint[], $2::text[], $3::text[]) AS v(kind, key, name) ORDER BY key "
+		"ON CONFLICT (key) DO NOTHING";
+	AUTO_PG_PARAMS params = { 0 };
 
 	pg_param_i16s(&params, v->kinds, v->n);
 	pg_param_texts(&params, v->keys, v->n);
 	pg_param_texts(&params, v->values, v->n);
-	r = pg_query(&s->at[0].pg, sql, &params, &res, w);
-	for (int i = 0; !r && i < PQntuples(res); i++) {
-		int64_t at = pg_get_int(res, i, 0), id = pg_get_int(res, i, 1);
+	return pg_query(&s->at[0].pg, sql, &params, NULL, w);
+}
 
-		if (at < 1 || (uint64_t)at > v->n || id == 0)
-			return fail(w, -EDEADLK, "a node was made by somebody else just now");
-		rows->names[v->names[at - 1]].id = id;
-	}
-	return r;
+static int ask_ids(struct telstore *s, struct telagg *rows, struct wanted *v, struct why *w)
+{
+	size_t missing = 0;
+	int r = look_up(s, rows, v, &missing, w);
+
+	if (r || missing == 0)
+		return r;
+	r = make_nodes(s, v, w);
+	r = r ? r : look_up(s, rows, v, &missing, w);
+	return r ? r : missing ? fail(w, -EDEADLK, "nodes that were made are gone again") : 0;
 }
 
 static int resolve(struct telstore *s, struct telagg *rows, struct why *w)

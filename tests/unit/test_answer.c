@@ -183,11 +183,10 @@ static void backoff_doubles_up_to_its_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields_that_matter_are_kept),     cmocka_unit_test(a_field_that_is_asked_for_is_kept),
-cmocka_unit_test(status_line_begins_anew),
-		cmocka_unit_test(nonsense_counts_as_not_given),    cmocka_unit_test(another_file_is_noticed),
-		cmocka_unit_test(weak_tags_are_no_condition),      cmocka_unit_test(status_says_whether_to_ask_again),
-		cmocka_unit_test(backoff_doubles_up_to_its_limit),
+		cmocka_unit_test(fields_that_matter_are_kept),      cmocka_unit_test(a_field_that_is_asked_for_is_kept),
+		cmocka_unit_test(status_line_begins_anew),          cmocka_unit_test(nonsense_counts_as_not_given),
+		cmocka_unit_test(another_file_is_noticed),          cmocka_unit_test(weak_tags_are_no_condition),
+		cmocka_unit_test(status_says_whether_to_ask_again), cmocka_unit_test(backoff_doubles_up_to_its_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -379,8 +379,6 @@ static int found(struct carve *c, size_t n, struct carved *ret)
 
 	if (c->depth > 0 && c->depth < CARVE_LEVELS_MAX && top(c)->in == CARVE_IN_OBJECT)
 		c->levels[c->depth++] = (struct carve_level){ place, CARVE_IN_ARRAY };
-	if (c->depth > 0 && top(c)->in == CARVE_IN_LIST)
-		top(c)->in = CARVE_IN_ARRAY; /* the next key may be far: elements are found without */
 	(void)tell(c, ret, CARVE_RECORD, place, 0);
 	c->at += n;
 	c->mode = CARVE_WALKS;
@@ -413,14 +411,14 @@ static int search(struct carve *c, struct carved *ret)
 	size_t seen = c->seen_bytes > stream_at(c, 0) ? (size_t)(c->seen_bytes - c->buf_bytes) : c->at;
 	const uint8_t *brace;
 
-	if (c->again_bytes > AGAIN_MAX * c->seen_bytes)
+	if (c->again_bytes > AGAIN_MAX * c->seen_bytes + BLOCK_BYTES)
 		search_from(c, seen < c->n ? seen : c->n);
 	brace = memchr(c->buf + c->at, '{', c->n - c->at);
 	search_from(c, brace ? (size_t)(brace - c->buf) : c->n);
 	saw(c, 0, 0);
 	if (!brace)
 		return -EAGAIN;
-	if (c->before && strchr(",[}\n", c->before))
+	if (c->before && strchr(c->depth > 0 && top(c)->in == CARVE_IN_LIST ? ",[}\n:" : ",[}\n", c->before))
 		return try(c, ret);
 	search_from(c, c->at + 1);
 	return GO_ON;
@@ -451,21 +449,25 @@ static int make_room(struct carve *c, struct why *w)
 	return 0;
 }
 
+/* When the source fails, what was read before comes first. */
 static int fill(struct carve *c, struct why *w)
 {
+	size_t had = c->n - c->at;
 	int r = make_room(c, w);
 
-	while (!r && !c->eof && c->n < c->room) {
+	while (!r && !c->eof && !c->failed && c->n < c->room) {
 		size_t got = 0;
 
-		r = c->from.read(c->from.arg, c->buf + c->n, c->room - c->n, &got, w);
+		c->failed = c->from.read(c->from.arg, c->buf + c->n, c->room - c->n, &got, &c->why);
 		c->n += got;
-		c->eof = !r && got == 0;
+		c->eof = !c->failed && got == 0;
 	}
 	if (!r && !c->begun && c->n >= 3 && memcmp(c->buf, "\xef\xbb\xbf", 3) == 0)
 		c->at = 3;
 	c->begun = true;
-	return r;
+	if (r || !c->failed || c->n > had)
+		return r;
+	return fail(w, c->failed, "%s", c->why.text);
 }
 
 /* What is left when the stream has ended. */

@@ -51,7 +51,7 @@ struct carved {
 	struct why why;
 };
 
-/* Where bytes come from. Returns 0 with *ret_n bytes, none at the end; or a negative errno. */
+/* Where bytes come from. Returns 0 with *ret_n bytes, none at the end; or a negative errno, with what came before that. */
 struct carve_source {
 	int (*read)(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w);
 	void *arg;
@@ -68,6 +68,8 @@ struct carve {
 	uint8_t *buf;       /* [at, n) is still to be read */
 	uint64_t buf_bytes; /* where buf is in the stream */
 	bool eof, begun, damaged;
+	int failed; /* what the source failed with, and why */
+	struct why why;
 	enum { CARVE_WALKS, CARVE_SKIPS, CARVE_SEARCHES } mode;
 	struct carve_level levels[CARVE_LEVELS_MAX];
 	unsigned int depth;
@@ -81,7 +83,7 @@ struct carve {
 /** Begin. record_max_bytes 0: the default. Returns 0; -ENOMEM. */
 MUST_USE int carve_init(struct carve *c, struct carve_source from, size_t record_max_bytes, struct why *w);
 void carve_done(struct carve *c);
-/** What comes next; CARVE_END at the end, again and again. Returns 0, or the source's error, or -ENOMEM. */
+/** What comes next; CARVE_END at the end, again and again. Returns 0, or the source's error behind all that came before, or -ENOMEM. */
 MUST_USE int carve_next(struct carve *c, struct carved *ret, struct why *w);
 /** Brackets and braces that closed nothing; they cost no record. */
 uint64_t carve_strays(const struct carve *c);

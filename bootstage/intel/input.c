@@ -189,9 +189,11 @@ static int input_read(void *arg, void *buf, size_t room, size_t *ret_n, struct w
 		r = unpack(i, &out, w);
 	}
 	i->bytes += out.used;
-	if (!r && i->bytes > i->max_bytes)
-		return fail(w, -E2BIG, "%s: more than %llu bytes", i->name, (unsigned long long)i->max_bytes);
-	*ret_n = r ? 0 : out.used;
+	*ret_n = out.used; /* also in front of damage */
+	if (i->bytes > i->max_bytes) {
+		*ret_n = 0;
+		return r ? r : fail(w, -E2BIG, "%s: more than %llu bytes", i->name, (unsigned long long)i->max_bytes);
+	}
 	return r;
 }
 

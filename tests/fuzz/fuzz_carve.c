@@ -66,7 +66,7 @@ static uint64_t carve_bytes(struct bytes in, size_t piece)
 		depth += (got.what == CARVE_ENTER) - (got.what == CARVE_LEAVE);
 		sum = mix(mix(mix(sum, (uint64_t)got.what), (uint64_t)got.place), got.at_bytes);
 	} while (got.what != CARVE_END);
-	if (depth != 0 || c.again_bytes > 5 * (uint64_t)in.n + 4 * RECORD_MAX)
+	if (depth != 0 || c.again_bytes > 5 * (uint64_t)in.n + 4 * RECORD_MAX + (512u << 10))
 		abort();
 	carve_done(&c);
 	return sum;

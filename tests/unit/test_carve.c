@@ -17,6 +17,7 @@
 struct text {
 	struct bytes left;
 	size_t piece;
+	bool fails; /* at its end */
 };
 
 static int read_text(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
@@ -24,7 +25,8 @@ static int read_text(void *arg, void *buf, size_t room, size_t *ret_n, struct wh
 	struct text *t = arg;
 	size_t n = t->left.n < room ? t->left.n : room;
 
-	(void)w;
+	if (n == 0 && t->fails)
+		return fail(w, -EIO, "the cable is out");
 	n = t->piece && n > t->piece ? t->piece : n;
 	if (n > 0)
 		memcpy(buf, t->left.p, n);
@@ -206,6 +208,45 @@ static void damage_costs_the_damaged_record_only(void **state)
 	assert_trace("{\"objects\":[" A ",{\"bad\" ]}\n{\"objects\":[" B "]}\n", "< o" A " ! > < o" B " > ");
 	assert_trace("<html>nothing</html>", "! ");
 	assert_trace("{\"type\":bad,\"objects\":[" A "," B "]}", "! r" A " r" B " ");
+}
+
+#define ATTR "{\"uuid\":\"" UUID "\",\"type\":\"md5\",\"value\":\"x\"}"
+#define OBJ  "{\"uuid\":\"" UUID "\",\"Attribute\":[" ATTR "]}"
+
+static void damage_in_an_event_costs_what_is_damaged(void **state)
+{
+	(void)state;
+	assert_trace("{\"Event\":{\"uuid\":\"1\",\"Attribute\":[{\"a\":bad}," ATTR "],\"Object\":[" OBJ "]}}",
+		     "< < .uuid ! A" ATTR " T" OBJ " > > ");
+	assert_trace("{\"Event\":{\"uuid\":\"1\",\"Object\":[{\"a\":bad}," OBJ "],\"info\":\"x\"}}",
+		     "< < .uuid ! T" OBJ " .info > > ");
+	assert_trace("{\"Event\":{\"info\":bad,\"uuid\":\"1\",\"Attribute\":[" ATTR "," ATTR "],\"Object\":[" OBJ "]}}",
+		     "< < ! A" ATTR " A" ATTR " T" OBJ " > > ");
+	assert_trace("{\"Attribute\":{\"1\":{bad},\"2\":" ATTR ",\"3\":" ATTR "}}", "< ! A" ATTR " A" ATTR " > ");
+	assert_trace("{\"response\":[{\"Event\":{\"Attribute\":[{\"a\":\n{\"Event\":{\"Attribute\":[" ATTR "]}}]}",
+		     "< < < ! > > > < < A" ATTR " > > ");
+}
+
+/* Records that came before are there; what comes next is the reason again. */
+static void a_source_that_fails_ends_the_feed_with_its_reason(void **state)
+{
+	struct text text = { .left = bytes_str("{\"objects\":[" A ",{\"type\""), .fails = true };
+	struct why w = { 0 };
+	struct carved got;
+	struct carve c;
+
+	(void)state;
+	assert_ok(carve_init(&c, (struct carve_source){ read_text, &text }, 0, &w), w);
+	assert_ok(carve_next(&c, &got, &w), w);
+	assert_int_equal(got.what, CARVE_ENTER);
+	assert_ok(carve_next(&c, &got, &w), w);
+	assert_int_equal(got.what, CARVE_RECORD);
+	assert_true(bytes_equal(got.value.text, bytes_str(A)));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(carve_next(&c, &got, &w), -EIO);
+		assert_string_equal(w.text, "the cable is out");
+	}
+	carve_done(&c);
 }
 
 static void records_beyond_the_limit_are_passed_over(void **state)
@@ -607,6 +648,8 @@ int main(void)
 		cmocka_unit_test(members_that_are_named_like_lists_stay_in_their_records),
 		cmocka_unit_test(misp_events_give_attributes_and_objects),
 		cmocka_unit_test(damage_costs_the_damaged_record_only),
+		cmocka_unit_test(damage_in_an_event_costs_what_is_damaged),
+		cmocka_unit_test(a_source_that_fails_ends_the_feed_with_its_reason),
 		cmocka_unit_test(records_beyond_the_limit_are_passed_over),
 		cmocka_unit_test(the_limit_is_exact),
 		cmocka_unit_test(hostile_feeds_are_looked_at_a_few_times_only),

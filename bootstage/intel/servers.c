@@ -10,6 +10,8 @@
 
 _Static_assert(SHARDS_MAX == INTELCONF_SERVERS && SHARDS_MAX <= RELATED_SERVERS_MAX, "a server is a shard");
 
+#define LOCK_JOIN "72410009" /* that nobody else locks in this database */
+
 /* --- connections --- */
 
 void servers_close(struct servers *s)
@@ -214,11 +216,9 @@ static int days_of(struct pg *p, const struct intelconf *c, struct why *w)
 	return r && r != -ESTALE ? fail(w, r, "%s", cause.text) : 0;
 }
 
-int servers_join(const struct store_opts *o, const struct intelconf *c, struct why *w)
+static int join_all(const struct store_opts *o, const struct intelconf *c, struct why *w)
 {
-	if (servers_count(o, c) > 1 && !peer_of(c, 0)[0])
-		return misuse(w, -EINVAL, "[database] peer: how the other servers reach the first one");
-	for (unsigned int i = 0; servers_count(o, c) > 1 && i < c->n_servers; i++) {
+	for (unsigned int i = 0; i < c->n_servers; i++) {
 		AUTO_PG p = { 0 };
 		int r = connect_one(o, c, i, &p, w);
 
@@ -228,4 +228,19 @@ int servers_join(const struct store_opts *o, const struct intelconf *c, struct w
 			return i == 0 ? r : why_in(w, r, "server %u", i);
 	}
 	return 0;
+}
+
+/* One starter at a time: the first server's lock, outside of transactions, which a new replication slot waits for. */
+int servers_join(const struct store_opts *o, const struct intelconf *c, struct why *w)
+{
+	AUTO_PG lock = { 0 };
+	int r;
+
+	if (servers_count(o, c) == 1)
+		return 0;
+	if (!peer_of(c, 0)[0])
+		return misuse(w, -EINVAL, "[database] peer: how the other servers reach the first one");
+	r = connect_one(o, c, 0, &lock, w);
+	r = r ? r : pg_run(&lock, "SELECT pg_advisory_lock(" LOCK_JOIN ")", w);
+	return r ? r : join_all(o, c, w);
 }

@@ -38,8 +38,12 @@ copied() { # until the second has all that the first has
 	return 1
 }
 
+tandem-intel ensure --config intel.conf >one.out 2>&1 &
+starter=$!
 exits 0 'both are made one store' tandem-intel ensure --config intel.conf
-exits 0 'twice' tandem-intel ensure --config intel.conf
+wait $starter
+result $? 'by two starters at once' "$(cat one.out)"
+exits 0 'again' tandem-intel ensure --config intel.conf
 says_at second 'the second follows' 1 "SELECT count(*) FROM pg_subscription WHERE subname = 'tandem_intel'"
 
 # The graph is loaded at the first.

@@ -21,7 +21,7 @@
 #define RACE            "23505"
 #define CAREFUL_BATCHES 8u
 #define QUARANTINED     (64u << 10) /* bytes of a text that are kept */
-#define LOCK            "72410002"  /* shared: old versions are taken back; alone: what was pending becomes claims */
+#define LOCK            "72410005"  /* shared: old versions are taken back; alone: what was pending becomes claims */
 
 /* --- what follows a failure --- */
 

@@ -10,7 +10,7 @@
 
 _Static_assert(SHARDS_MAX == INTELCONF_SERVERS && SHARDS_MAX <= RELATED_SERVERS_MAX, "a server is a shard");
 
-#define LOCK_JOIN "72410009" /* that nobody else locks in this database */
+#define LOCK_JOIN "72410006" /* that nobody else locks in this database */
 
 /* --- connections --- */
 

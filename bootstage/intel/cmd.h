@@ -16,6 +16,7 @@
 		.name = "config", .arg = "FILE", .help = "instead of " INTELCONF_FILE, .value = &(s).config            \
 	}
 
+int cmd_enrich(int argc, char **argv);
 int cmd_ensure(int argc, char **argv);
 int cmd_feeds_list(int argc, char **argv);
 int cmd_feeds_run(int argc, char **argv);

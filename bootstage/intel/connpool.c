@@ -3,9 +3,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/proc.h"
+
+#define CONNINFO_MAX 1023u
 
 struct seat {
 	struct pg pg; /* pg.conn is NULL: not connected */
@@ -15,6 +18,7 @@ struct seat {
 
 struct connpool {
 	struct connpool_want want;
+	char conninfo[CONNINFO_MAX + 1];
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
 	unsigned int limit;  /* of connections at the same time, now */
@@ -32,7 +36,13 @@ int connpool_new(const struct connpool_want *want, struct connpool **ret, struct
 
 	if (!p)
 		return fail(w, -ENOMEM, "out of memory");
+	if (want->options.conninfo && strlen(want->options.conninfo) > CONNINFO_MAX) {
+		free(p);
+		return misuse(w, -E2BIG, "a connection string of more than %u bytes", CONNINFO_MAX);
+	}
 	p->want = *want;
+	(void)snprintf(p->conninfo, sizeof(p->conninfo), "%s", want->options.conninfo ? want->options.conninfo : "");
+	p->want.options.conninfo = p->conninfo;
 	p->want.size = p->limit = size;
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_condattr_init(&a);

@@ -13,7 +13,7 @@
 struct connpool;
 
 struct connpool_want {
-	struct pg_options options; /* the strings are borrowed for the life of the pool */
+	struct pg_options options; /* the connection string is copied */
 	unsigned int size;
 	/* Called with each new connection, to prepare statements and the like; NULL: nothing. A failure is the get's. */
 	int (*setup)(struct pg *p, void *arg, struct why *w);

@@ -14,6 +14,8 @@ static const struct verb verbs[] = {
 	{ "feeds status", "[--json]", "show what came of each feed the last time", cmd_feeds_status },
 	{ "related", "NODE [--depth N] [--direction WAY] [--kind KIND] [--json]", "show what is related to a node",
 	  cmd_related },
+	{ "enrich", "FILE|- [--depth N] [--kind KIND]", "what is related to each of a list, as lines of JSON",
+	  cmd_enrich },
 	{ "search", "TEXT [--kind KIND] [--limit N] [--json]", "find nodes by key, name or words", cmd_search },
 	{ "pool", "[--facts DIR] [--json]", "how many connections there may be, and why", cmd_pool },
 	{ "status", "[--json]", "what the database has, and whether it is as it has to be", cmd_status },

@@ -58,6 +58,7 @@ static int fail_result(struct pg *p, const PGresult *r, struct why *w)
 	one_line(detail ? detail : "", more, sizeof(more));
 	if (!state)
 		return fail(w, PQstatus(p->conn) == CONNECTION_BAD ? -ENOTCONN : -EIO, "PostgreSQL: %s", line);
+	p->dead = p->dead || code_of(state) == -ENOTCONN; /* libpq sees it at the next read */
 	return fail(w, code_of(state), "PostgreSQL: %s%s%s (%s)", line, more[0] ? ": " : "", more, state);
 }
 

@@ -206,3 +206,28 @@ int store_limits(struct pg *p, struct pool_server *ret, struct why *w)
 	};
 	return 0;
 }
+
+int store_pool(const struct store_opts *o, const struct intelconf *c, const struct machine *m,
+	       struct pool_plan *ret_plan, struct connpool **ret, struct why *w)
+{
+	char room[STRING_ROOM];
+	struct connpool_want want = {
+		.options = { .conninfo = conninfo_of(o, c, room),
+			     .connect_timeout_s = c->connect_timeout_s,
+			     .statement_timeout_ms = 1000 * c->statement_timeout_s },
+	};
+	struct pool_server server;
+	struct pool_plan plan;
+	AUTO_PG first = { 0 };
+	int r = store_open(o, c, &first, w);
+
+	r = r ? r : store_limits(&first, &server, w);
+	if (r)
+		return r;
+	plan = pool_make(&m->sizes.db_connections, &server);
+	want.size = plan.size;
+	r = connpool_new(&want, ret, w);
+	if (!r)
+		*ret_plan = plan;
+	return r;
+}

@@ -6,6 +6,7 @@
 #define BOOTSTAGE_INTEL_STORE_H
 
 #include "bootstage/intel/cluster.h"
+#include "bootstage/intel/connpool.h"
 #include "bootstage/intel/intelconf.h"
 #include "bootstage/intel/pg.h"
 #include "bootstage/intel/pool.h"
@@ -42,6 +43,13 @@ struct store_start {
 MUST_USE int store_start(const struct store_opts *o, const struct intelconf *c, struct pg *ret,
 			 struct store_start *ret_start, struct why *w);
 
+/**
+ * A pool of connections, as large as machine and server allow; the first is there, and the schema is one that this program
+ * can work with.
+ * @ret  to be freed with connpool_free()
+ */
+MUST_USE int store_pool(const struct store_opts *o, const struct intelconf *c, const struct machine *m,
+			struct pool_plan *ret_plan, struct connpool **ret, struct why *w);
 /** What the server says about the number of connections. */
 MUST_USE int store_limits(struct pg *p, struct pool_server *ret, struct why *w);
 

@@ -162,6 +162,12 @@ exits 0 'what came while one was dead' ingest two.json
 check 'is there once' test $(($(everywhere "SELECT count(*) FROM telemetry_edges $today"))) = 80
 check 'and its numbers are' test $(($(everywhere 'SELECT count(*) FROM telemetry_agents WHERE seq = 2'))) = 40
 
+# What a step that changes the table of telemetry needs: telemetry_all is taken away before it, and made again.
+rows_before=$(at first 'SELECT count(*) FROM telemetry_all')
+at first 'ALTER TABLE telemetry_all DETACH PARTITION telemetry_edges; DROP TABLE telemetry_all'
+exits 0 'telemetry_all is made again' tandem-intel ensure --config intel.conf
+says_at first 'with all that it had' "$rows_before" 'SELECT count(*) FROM telemetry_all'
+
 exits 0 'old days are dropped' tandem-intel prune --config intel.conf --keep 1
 for s in first second; do
 	says_at $s "at the $s" t "SELECT to_regclass('telemetry_edges_2026_03_01') IS NULL"

@@ -103,6 +103,9 @@ static void print_numbers(struct json *j, const struct work *k, const struct tel
 	json_u64(j, "frames_spooled", f->spooled);
 	json_u64(j, "frames_replayed", f->replayed);
 	json_u64(j, "frames_dropped", f->dropped);
+	json_u64(j, "connections", k->facts.connections);
+	json_u64(j, "connections_turned_away", k->facts.turned_away);
+	json_u64(j, "connections_broken", k->facts.broken);
 	json_u64(j, "waiting_bytes", s->end_bytes - s->next_bytes);
 }
 
@@ -115,6 +118,9 @@ static int print(const struct options *o, const struct work *k, const struct tel
 	if (k->facts.refused)
 		log_warn("telemetry: %" PRIu64 " frames refused, the first: %s", k->facts.refused,
 			 k->facts.refusal.text);
+	if (k->facts.broken)
+		log_warn("telemetry: %" PRIu64 " connections could not be read to their end, the first: %s",
+			 k->facts.broken, k->facts.broken_why.text);
 	if (!telspool_empty(s))
 		log_warn("telemetry: %" PRIu64 " bytes wait in the spool for the database",
 			 s->end_bytes - s->next_bytes);

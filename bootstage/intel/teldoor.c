@@ -337,7 +337,7 @@ static void tend(struct teldoor *d, uint64_t now)
 		if (c->fd < 0)
 			continue;
 		if (!send_out(c) || (c->ended && !c->more && c->waiting == 0 && c->out_n == 0) ||
-		    (partial && c->waiting == 0 && now - c->heard_ms > TELDOOR_IDLE_S * 1000ull))
+		    (partial && c->waiting == 0 && now > c->heard_ms + TELDOOR_IDLE_S * 1000ull))
 			conn_close(d, c);
 		else
 			conn_watch(d, c);

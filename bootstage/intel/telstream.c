@@ -21,8 +21,10 @@ uint8_t *telstream_room(struct telstream *s, size_t *ret)
 		s->n -= s->used;
 		s->used = 0;
 	}
-	if (s->n == 0 && s->room > TELSTREAM_FIRST)
-		telstream_done(s);
+	if (s->n == 0 && s->room > TELSTREAM_FIRST) {
+		free(MOVE(s->p));
+		s->room = 0;
+	}
 	if (s->n == s->room) {
 		size_t room = s->room ? 2 * s->room : TELSTREAM_FIRST;
 		uint8_t *p = realloc(s->p, room);

@@ -81,6 +81,7 @@ def session():
 while any(left.values()) and time.time() < end:
     try:
         session()
-    except OSError:
+    except OSError as e:
+        print('connection:', e, file=sys.stderr)
         time.sleep(0.1)
 print(*(f'{k}={v}' for k, v in sorted(answers.items())), 'all' if not any(left.values()) else 'NOT ALL')

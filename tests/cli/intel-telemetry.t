@@ -99,6 +99,7 @@ total 'and not counted' 50 20 10
 check 'it ends when it is told to' sh -c 'kill "$1"' sh $served
 wait $served
 check 'with its numbers' grep -q '"frames": 2000' serve.out
+check 'no connection was closed by it' grep -q '"connections": 2,' serve.out
 check 'and takes its socket away' absent s
 
 fresh

@@ -2,7 +2,7 @@
  * load - records into the store: in batches, over several connections that work while the next batches fill.
  * Layer:  bootstage/intel. Act.
  * Trust:  records come from feeds; what the server refuses is set aside alone, and not tried again unchanged.
- * Source: docs/intel.md, loading.
+ * Source: docs/loading.md.
  *
  * One thread. A batch is one transaction: a record, its nodes, its edges and its text are there, or nothing of it. So a load
  * that ends in the middle is taken up by loading the feed again: what is there costs one look.

@@ -15,6 +15,7 @@
 #define CHUNK           (64u << 10)
 #define RANGES_MAX      72u /* each halving leaves one more */
 #define TRIES_MAX       10u
+#define IDLE_PART       8u
 #define PUMP_RECORDS    32u
 #define PENDING_ROWS    20000
 #define RECONNECT_MS    250
@@ -633,13 +634,20 @@ static int lane_start(struct lane *l, struct why *w)
 
 /* --- from outside --- */
 
+/* A lane that has nothing to do does not wait for a whole batch. */
+static bool is_time(const struct lane *lane)
+{
+	return load_batch_full(&lane->filling) ||
+	       (lane->n_ranges == 0 && lane->filling.n > lane->filling.rows_max / IDLE_PART);
+}
+
 /* All versions of a record go the same way, one after the other. */
 static int take(void *arg, const struct record *r, struct why *w)
 {
 	struct load *l = arg;
 	struct pg_uuid rec = record_number(r, bytes_str(l->o.feed));
 	struct lane *lane = &l->lanes[rec.b[0] % l->n_lanes];
-	int bad = load_batch_full(&lane->filling) ? lane_start(lane, w) : 0;
+	int bad = is_time(lane) ? lane_start(lane, w) : 0;
 
 	if (!bad && ++l->stats.records % PUMP_RECORDS == 0)
 		bad = stopped(l) ? fail(w, -ECANCELED, "interrupted") : lanes_pump(l, w);

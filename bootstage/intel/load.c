@@ -59,14 +59,19 @@ static const char *const ASK =
 	"WHERE q.rec IS NOT NULL OR r.rec IS NULL OR (r.hash <> a.hash AND (a.modified > r.modified OR "
 	"(r.feed_id = $4::int4 AND a.modified IS NOT DISTINCT FROM r.modified)))";
 
-static const char *const OBSERVABLES =
-	"INSERT INTO nodes (kind, key, name) SELECT k.kind, k.key, nullif(k.name, '') "
-	"FROM unnest($1::int2[], $2::text[], $3::text[]) k (kind, key, name) "
-	"WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.key = k.key) ON CONFLICT (key) DO NOTHING";
+/*
+ * For themselves, so that another connection sees them at once: or the edges between what is under way on two of them would
+ * all have to wait. A node whose record does not follow is as an observable; the record finds it when it comes.
+ */
+static const char *const MADE =
+	"INSERT INTO nodes (kind, key, name, modified, revoked, feed_id) SELECT k.kind, k.key, nullif(k.name, ''), "
+	"k.modified, k.revoked <> 0, CASE WHEN k.record <> 0 THEN $7::int4 END "
+	"FROM unnest($1::int2[], $2::text[], $3::text[], $4::timestamptz[], $5::int2[], $6::int2[]) "
+	"k (kind, key, name, modified, revoked, record) "
+	"WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.key = k.key) ON CONFLICT (key) DO NOTHING RETURNING key";
 
-static const char *const IDS =
-	"SELECT k.i::int4, coalesce(n.node_id, CASE WHEN k.made <> 0 THEN -nextval('nodes_node_id_seq') ELSE 0 END) "
-	"FROM unnest($1::text[], $2::int2[]) WITH ORDINALITY k (key, made, i) LEFT JOIN nodes n ON n.key = k.key";
+static const char *const IDS = "SELECT k.i::int4, coalesce(n.node_id, 0) FROM unnest($1::text[]) "
+			       "WITH ORDINALITY k (key, i) LEFT JOIN nodes n ON n.key = k.key";
 
 /* n goes down first, and what is still at 0 goes at the end: most of it is said again by the newer version. */
 static const char *const TAKE_BACK =
@@ -123,19 +128,14 @@ static bool any_wanted(const struct load_job *j)
 	return j->n_wanted > 0;
 }
 
-static bool any_observables(const struct load_job *j)
+static bool any_made(const struct load_job *j)
 {
-	return j->n_observables > 0;
+	return j->n_observables + j->n_nodes > 0;
 }
 
 static bool any_newer(const struct load_job *j)
 {
 	return j->n_newer > 0;
-}
-
-static bool any_fresh(const struct load_job *j)
-{
-	return j->n_fresh > 0;
 }
 
 static bool any_known(const struct load_job *j)
@@ -174,6 +174,12 @@ static void ask_params(const struct load_job *j, struct pg_params *p)
 	pg_param_i32(p, j->feed);
 }
 
+static void made_params(const struct load_job *j, struct pg_params *p)
+{
+	load_job_made(j, p);
+	pg_param_i32(p, j->feed);
+}
+
 static void known_params(const struct load_job *j, struct pg_params *p)
 {
 	load_job_known_nodes(j, p);
@@ -204,15 +210,11 @@ static const struct step {
 	size_t rows_at; /* offset of the count in struct load_job */
 } steps[] = {
 	{ .sql = ASK, .params = ask_params, .got = told },
-	{ .sql = OBSERVABLES, .needed = any_observables, .params = load_job_observables },
+	{ .sql = MADE, .needed = any_made, .params = made_params, .got = load_job_fresh },
 	{ .sql = IDS, .needed = any_wanted, .params = load_job_keys, .got = ids },
 	{ .sql = "BEGIN", .needed = any_wanted },
 	{ .sql = "SELECT pg_advisory_xact_lock_shared(" LOCK ")", .needed = any_newer },
 	{ .sql = TAKE_BACK, .needed = any_newer, .params = load_job_newer, .got = load_job_gone },
-	{ .sql = "COPY nodes (node_id, kind, key, name, modified, revoked, feed_id) FROM STDIN (FORMAT binary)",
-	  .needed = any_fresh,
-	  .row = load_job_node_row,
-	  .rows_at = offsetof(struct load_job, n_keys) },
 	{ .sql = KNOWN_NODES, .needed = any_known, .params = known_params },
 	{ .sql = "COPY records (rec, feed_id, modified, hash, revoked, node_id, claims, doc) FROM STDIN (FORMAT binary)",
 	  .needed = any_wanted,

@@ -4,8 +4,9 @@
  * Trust:  records come from feeds; what the server refuses is set aside alone, and not tried again unchanged.
  * Source: docs/loading.md.
  *
- * One thread. A batch is one transaction: a record, its nodes, its edges and its text are there, or nothing of it. So a load
- * that ends in the middle is taken up by loading the feed again: what is there costs one look.
+ * One thread. A batch is one transaction: a record with its text and all that it says is there, or nothing of it; only the
+ * nodes that it names may be there before. So a load that ends in the middle is taken up by loading the feed again: what is
+ * there costs one look.
  */
 #ifndef BOOTSTAGE_INTEL_LOAD_H
 #define BOOTSTAGE_INTEL_LOAD_H

@@ -192,21 +192,15 @@ static int by_key(const void *a, const void *b)
 	return c ? c : (x->n > y->n) - (x->n < y->n);
 }
 
-void load_job_observables(const struct load_job *j, struct pg_params *p)
+static void node_texts(const struct load_key *const *order, size_t n, struct pg_params *p)
 {
-	SCRATCH(const struct load_key *, order, j->n_observables);
-	SCRATCH(int16_t, kinds, j->n_observables);
-	SCRATCH(struct bytes, texts, j->n_observables);
-	size_t n = 0;
+	SCRATCH(int16_t, kinds, n);
+	SCRATCH(struct bytes, texts, n);
 
-	if (!order || !kinds || !texts) {
+	if (!kinds || !texts) {
 		p->no_memory = true;
 		return;
 	}
-	for (size_t i = 0; i < j->n_keys; i++)
-		if (j->keys[i].want == WANT_OBSERVABLE)
-			order[n++] = &j->keys[i];
-	qsort(order, n, sizeof(*order), by_key);
 	for (size_t i = 0; i < n; i++) {
 		kinds[i] = (int16_t)order[i]->kind;
 		texts[i] = order[i]->key;
@@ -218,21 +212,69 @@ void load_job_observables(const struct load_job *j, struct pg_params *p)
 	pg_param_texts(p, texts, n);
 }
 
-void load_job_keys(const struct load_job *j, struct pg_params *p)
+static void node_versions(const struct load_key *const *order, size_t n, struct pg_params *p)
 {
-	SCRATCH(struct bytes, texts, j->n_keys);
-	SCRATCH(int16_t, made, j->n_keys);
+	SCRATCH(int64_t, times, n);
+	SCRATCH(int16_t, revoked, n);
+	SCRATCH(int16_t, records, n);
 
-	if (!texts || !made) {
+	if (!times || !revoked || !records) {
 		p->no_memory = true;
 		return;
 	}
-	for (size_t i = 0; i < j->n_keys; i++) {
-		texts[i] = j->keys[i].key;
-		made[i] = j->keys[i].want == WANT_NODE;
+	for (size_t i = 0; i < n; i++) {
+		const struct load_entry *e = order[i]->owner;
+
+		times[i] = e ? e->r.modified_us : TIME_NONE;
+		revoked[i] = e && e->r.revoked;
+		records[i] = e != NULL;
 	}
+	pg_param_times(p, times, n);
+	pg_param_i16s(p, revoked, n);
+	pg_param_i16s(p, records, n);
+}
+
+void load_job_made(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(const struct load_key *, order, j->n_observables + j->n_nodes);
+	size_t n = 0;
+
+	if (!order) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n_keys; i++)
+		if (j->keys[i].want != WANT_ID)
+			order[n++] = &j->keys[i];
+	qsort(order, n, sizeof(*order), by_key);
+	node_texts(order, n, p);
+	node_versions(order, n, p);
+}
+
+int load_job_fresh(struct load_job *j, const PGresult *rows, struct why *w)
+{
+	for (int i = 0; i < PQntuples(rows); i++) {
+		uint32_t at = *slot_of(j, pg_get_text(rows, i, 0));
+
+		if (at == 0)
+			return odd(w);
+		j->keys[at - 1].fresh = true;
+		j->n_fresh += j->keys[at - 1].want == WANT_NODE;
+	}
+	return 0;
+}
+
+void load_job_keys(const struct load_job *j, struct pg_params *p)
+{
+	SCRATCH(struct bytes, texts, j->n_keys);
+
+	if (!texts) {
+		p->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < j->n_keys; i++)
+		texts[i] = j->keys[i].key;
 	pg_param_texts(p, texts, j->n_keys);
-	pg_param_i16s(p, made, j->n_keys);
 }
 
 int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w)
@@ -240,15 +282,11 @@ int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w)
 	if ((size_t)PQntuples(rows) != j->n_keys)
 		return odd(w);
 	for (int i = 0; i < PQntuples(rows); i++) {
-		int64_t at = pg_get_int(rows, i, 0), id = pg_get_int(rows, i, 1);
-		struct load_key *k;
+		int64_t at = pg_get_int(rows, i, 0);
 
 		if (at < 1 || (uint64_t)at > j->n_keys)
 			return odd(w);
-		k = &j->keys[at - 1];
-		k->fresh = id < 0;
-		k->id = id < 0 ? -id : id;
-		j->n_fresh += k->fresh;
+		j->keys[at - 1].id = pg_get_int(rows, i, 1);
 	}
 	return 0;
 }
@@ -475,31 +513,6 @@ void load_job_known_nodes(const struct load_job *j, struct pg_params *p)
 }
 
 /* --- rows --- */
-
-static void put_name(struct pg_rows *rows, struct bytes text)
-{
-	if (text.n)
-		pg_put_bytes(rows, text);
-	else
-		pg_put_null(rows);
-}
-
-/* nodes (node_id, kind, key, name, modified, revoked, feed_id) */
-void load_job_node_row(const struct load_job *j, size_t i, struct pg_rows *rows)
-{
-	const struct load_key *k = &j->keys[i];
-
-	if (k->want != WANT_NODE || !k->fresh)
-		return;
-	pg_row(rows, 7);
-	pg_put_i64(rows, k->id);
-	pg_put_i16(rows, (int16_t)k->kind);
-	pg_put_bytes(rows, k->key);
-	put_name(rows, k->name);
-	pg_put_time(rows, k->owner->r.modified_us);
-	pg_put_bool(rows, k->owner->r.revoked);
-	pg_put_i32(rows, j->feed);
-}
 
 /* What a record says that is stored: src, kind, dst. */
 static size_t claims_of(const struct load_job *j, const struct load_wanted *wanted)

@@ -3,7 +3,7 @@
  * have, and the rows that follow.
  * Layer:  bootstage/intel. Format: memory only; load.c sends and receives.
  *
- * In this order: ask, told; keys, observables, ids; edges; then rows. Everything that is written in the order of keys or
+ * In this order: ask, told; names, made, fresh, keys, ids; edges; then rows. Everything that is written in the order of keys or
  * numbers is so that two loaders cannot wait for each other.
  */
 #ifndef BOOTSTAGE_INTEL_LOADJOB_H
@@ -23,7 +23,7 @@ struct load_key {
 	enum load_want want;
 	const struct load_entry *owner; /* WANT_NODE: the record */
 	int64_t id;                     /* 0: not there */
-	bool fresh;                     /* the number is one that no row has yet */
+	bool fresh;                     /* made just now, with all that the record says of it */
 };
 
 struct load_edge {
@@ -79,11 +79,13 @@ MUST_USE int load_job_told(struct load_job *j, const PGresult *rows, struct why 
 
 /** The nodes that what is wanted names, each once. */
 MUST_USE int load_job_names(struct load_job *j, struct why *w);
-/** Kinds, keys and names of the observables, $1 to $3. */
-void load_job_observables(const struct load_job *j, struct pg_params *p);
-/** Keys, and 1 where a number is needed even if there is no such node, $1 and $2. */
+/** Kinds, keys, names, times, revoked and whether they are records, $1 to $6, of nodes that are to be there. */
+void load_job_made(const struct load_job *j, struct pg_params *p);
+/** Rows of (key): those that were not there before. */
+MUST_USE int load_job_fresh(struct load_job *j, const PGresult *rows, struct why *w);
+/** Keys, $1. */
 void load_job_keys(const struct load_job *j, struct pg_params *p);
-/** Rows of (place from 1, number: 0 there is none, below 0 a new one). */
+/** Rows of (place from 1, number: 0 there is none). */
 MUST_USE int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w);
 /** Sort the edges into those that can be stored and those that dangle. */
 MUST_USE int load_job_edges(struct load_job *j, struct why *w);
@@ -101,7 +103,6 @@ void load_job_edge_arrays(const struct load_job *j, struct pg_params *p);
 MUST_USE int load_job_there(struct load_job *j, const PGresult *rows, struct why *w);
 
 /* Rows for COPY, one of number i below the count; no row where there is none to write. */
-void load_job_node_row(const struct load_job *j, size_t i, struct pg_rows *rows);    /* keys */
 void load_job_record_row(const struct load_job *j, size_t i, struct pg_rows *rows);  /* wanted */
 void load_job_edge_row(const struct load_job *j, size_t i, struct pg_rows *rows);    /* edges */
 void load_job_pending_row(const struct load_job *j, size_t i, struct pg_rows *rows); /* dangling */

@@ -35,6 +35,15 @@ void answer_print(FILE *to, const struct answer *a)
 	(void)fputc('\n', to);
 }
 
+void answer_print_path(FILE *to, const struct answer *a)
+{
+	(void)fputs("     ", to);
+	put_text(to, a->near, GRAPH_KEY_MAX);
+	(void)fprintf(to, a->forward ? " -[%s]-> " : " <-[%s]- ", edge_kind_name(a->via));
+	put_text(to, a->key, GRAPH_KEY_MAX);
+	(void)fputc('\n', to);
+}
+
 void answer_json(struct json *j, const char *key, const struct answer *a)
 {
 	json_object(j, key);
@@ -43,5 +52,12 @@ void answer_json(struct json *j, const char *key, const struct answer *a)
 	json_text(j, "name", (const char *)a->name.p);
 	if (a->depth > 0)
 		json_u64(j, "depth", a->depth);
+	if (a->near.n > 0) {
+		json_object(j, "via");
+		json_string(j, "from", (const char *)a->near.p);
+		json_string(j, "kind", edge_kind_name(a->via));
+		json_bool(j, "forward", a->forward);
+		json_end(j);
+	}
 	json_end(j);
 }

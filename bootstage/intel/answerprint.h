@@ -12,7 +12,9 @@
 
 /** One line: kind, key and name, without the depth. */
 void answer_print(FILE *to, const struct answer *a);
-/** An object with key, kind and name; and depth, unless it is 0. */
+/** One line: the edge that it was reached over, "KEY -[uses]-> KEY" or "KEY <-[uses]- KEY". */
+void answer_print_path(FILE *to, const struct answer *a);
+/** An object with key, kind and name; depth, unless it is 0; and the edge that it was reached over, if that was asked for. */
 void answer_json(struct json *j, const char *key, const struct answer *a);
 
 #endif

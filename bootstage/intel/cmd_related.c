@@ -58,6 +58,7 @@ static int read_wanted(struct wanted *o, struct why *w)
 	int r;
 
 	q.hubs = o->query.hubs;
+	q.paths = o->query.paths;
 	o->query = q;
 	r = read_number("depth", o->depth, RELQUERY_DEPTH_MAX, &o->query.depth, w);
 	r = r ? r : read_number("limit", o->limit, RELQUERY_LIMIT_MAX, &o->query.limit, w);
@@ -107,6 +108,8 @@ static int print_text(const struct relquery *q, const struct answers *a, struct 
 	for (size_t i = 0; i < a->n; i++) {
 		(void)printf("%u  ", a->at[i].depth);
 		answer_print(stdout, &a->at[i]);
+		if (q->paths)
+			answer_print_path(stdout, &a->at[i]);
 	}
 	if (a->cut)
 		(void)fprintf(stderr,
@@ -197,6 +200,7 @@ int cmd_related(int argc, char **argv)
 		  .help = "walk over edges of this kind only; or, for a kind of nodes, answer those only; may be repeated",
 		  .list = &o.kinds },
 		{ .name = "hubs", .help = "also over created-by, marked and tagged", .flag = &o.query.hubs },
+		{ .name = "paths", .help = "also over which edge each was reached", .flag = &o.query.paths },
 		{ .name = "from",
 		  .arg = "TIME",
 		  .help = "telemetry since then; 3 days if not given",

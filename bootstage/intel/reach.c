@@ -7,6 +7,7 @@ void reach_free(struct reach *k)
 	idset_free(&k->met);
 	free(k->ids);
 	free(k->depths);
+	free(k->via);
 	*k = (struct reach){ 0 };
 }
 
@@ -22,6 +23,13 @@ static int make_room(struct reach *k, struct why *w)
 	if (!depths)
 		return fail(w, -ENOMEM, "out of memory for %zu nodes", room);
 	k->depths = depths;
+	if (k->paths) {
+		struct reach_via *via = realloc(k->via, room * sizeof(*via));
+
+		if (!via)
+			return fail(w, -ENOMEM, "out of memory for %zu nodes", room);
+		k->via = via;
+	}
 	k->room = room;
 	return 0;
 }
@@ -42,6 +50,8 @@ int reach_add(struct reach *k, int64_t id, int depth, struct why *w)
 		return fail(w, r, r == -EINVAL ? "PostgreSQL: a node without a number" : "out of memory");
 	if (r > 0) {
 		k->ids[k->n] = id;
+		if (k->paths)
+			k->via[k->n] = (struct reach_via){ 0 };
 		k->depths[k->n++] = (int16_t)depth;
 	}
 	return 0;

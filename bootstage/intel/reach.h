@@ -8,12 +8,21 @@
 #include "base/why.h"
 #include "bootstage/intel/idset.h"
 
+/* The edge that a node was met over. */
+struct reach_via {
+	int64_t near; /* from this one */
+	int16_t kind;
+	bool forward; /* which is its source */
+};
+
 /* Start with { .most = N }. The first one is the start, of depth 0. */
 struct reach {
 	size_t most; /* that are kept */
 	bool cut;    /* there were others */
 	int64_t *ids;
 	int16_t *depths;
+	bool paths;            /* whether there is `via` */
+	struct reach_via *via; /* of each; whoever adds a node fills it in */
 	size_t n;
 	size_t room; /* private from here */
 	struct idset met;

@@ -82,6 +82,43 @@ static int compare(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+#define PATHS                                                                                                             \
+	"SELECT x.id, n.key, n.kind, n.name, x.depth::integer, v.key, x.place FROM unnest($1::bigint[], $2::smallint[], " \
+	"$3::bigint[]) WITH ORDINALITY AS x (id, depth, near, place) JOIN nodes n ON n.node_id = x.id "                   \
+	"LEFT JOIN nodes v ON v.node_id = x.near"
+#define ONLY(kinds, limit) " WHERE n.kind = ANY ($" kinds ") ORDER BY x.depth, x.id LIMIT $" limit
+
+static const char *names_sql(const struct relquery *q, const struct reach *k)
+{
+	if (k->paths)
+		return q->nodes ? PATHS ONLY("4", "5") : PATHS;
+	return q->nodes ? NAMES ONLY("3", "4") : NAMES;
+}
+
+static int put_near(const struct reach *k, struct pg_params *p, struct why *w)
+{
+	AUTO_FREE int64_t *near = calloc(k->n, sizeof(*near));
+
+	if (!near)
+		return fail(w, -ENOMEM, "out of memory");
+	for (size_t i = 1; i < k->n; i++)
+		near[i - 1] = k->via[i].near;
+	pg_param_i64s(p, near, k->n - 1);
+	return 0;
+}
+
+/* The start is the walk's first, and not among the rows. */
+static void take_paths(const struct reach *k, struct answers *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		int64_t place = pg_get_int(a->held, (int)i, 6);
+
+		a->at[i].near = pg_get_text(a->held, (int)i, 5);
+		a->at[i].via = (enum edge_kind)k->via[place].kind;
+		a->at[i].forward = k->via[place].forward;
+	}
+}
+
 /* A walk has few more than are wanted, which are sorted here; unless it is the kind that says which are wanted. */
 int related_names(struct related_server *s, const struct relquery *q, const struct reach *k, struct answers *ret,
 		  struct why *w)
@@ -89,19 +126,22 @@ int related_names(struct related_server *s, const struct relquery *q, const stru
 	AUTO_ANSWERS a = { 0 };
 	AUTO_PG_PARAMS p = { 0 };
 	PGresult *rows = NULL;
-	int r;
+	int r = 0;
 
 	pg_param_i64s(&p, k->ids + 1, k->n - 1);
 	pg_param_i16s(&p, k->depths + 1, k->n - 1);
+	if (k->paths)
+		r = put_near(k, &p, w);
 	if (q->nodes) {
 		relquery_nodes_param(q, &p);
 		pg_param_i64(&p, (int64_t)q->limit + 1);
 	}
-	r = pg_query(s->pg, q->nodes ? NAMES " WHERE n.kind = ANY ($3) ORDER BY x.depth, x.id LIMIT $4" : NAMES, &p,
-		     &rows, w);
+	r = r ? r : pg_query(s->pg, names_sql(q, k), &p, &rows, w);
 	r = r ? r : answers_take(rows, UINT32_MAX, &a, w);
 	if (r)
 		return r;
+	if (k->paths)
+		take_paths(k, &a);
 	qsort(a.at, a.n, sizeof(*a.at), compare);
 	a.cut = k->cut || a.n > q->limit;
 	a.n = a.n > q->limit ? q->limit : a.n;
@@ -157,6 +197,8 @@ int related_find(struct related_server *s, const struct relquery *q, int64_t sta
 
 	if (r)
 		return r;
+	if (q->paths)
+		return related_walk(s, 1, q, start, ret, w);
 	if (t == TELEMETRY_OPEN && (q->direction & DIRECTION_IN))
 		return related_walk(s, 1, q, start, ret, w);
 	return ask(s, q, t != TELEMETRY_NONE, start, ret, w);

@@ -21,6 +21,9 @@ struct answer {
 	struct bytes key, name;
 	enum node_kind kind;
 	unsigned int depth;
+	struct bytes near;  /* with paths: the key of the node that it was reached from; "" else */
+	enum edge_kind via; /* over this */
+	bool forward;       /* near is the source */
 };
 
 struct answers {

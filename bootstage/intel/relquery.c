@@ -164,7 +164,8 @@ struct step {
 	const struct relquery *q;
 	unsigned int parts; /* enum level_part */
 	const char *match;  /* what the near end of an edge is compared with */
-	int first;          /* the number of the first parameter of put_edges_and_time() */
+	bool paths;
+	int first; /* the number of the first parameter of put_edges_and_time() */
 	FILE *to;
 };
 
@@ -196,8 +197,11 @@ static void put_conditions(const struct step *s, const struct arm *a)
 static void put_arms(const struct step *s, const struct arm *const *at, int n)
 {
 	for (int i = 0; i < n; i++) {
-		(void)fprintf(s->to, "%sSELECT e.%s AS id FROM %s e WHERE ", i ? " UNION ALL " : "", at[i]->far,
-			      at[i]->table);
+		(void)fprintf(s->to, "%sSELECT e.%s AS id", i ? " UNION ALL " : "", at[i]->far);
+		if (s->paths)
+			(void)fprintf(s->to, ", e.%s AS near, e.kind, %s AS forward", at[i]->near,
+				      at[i]->near[0] == 's' ? "true" : "false");
+		(void)fprintf(s->to, " FROM %s e WHERE ", at[i]->table);
 		put_conditions(s, at[i]);
 	}
 }
@@ -224,11 +228,11 @@ static void put_name(const char *what, const struct relquery *q, bool telemetry,
 {
 	struct kind_filter f = edges_walked(q);
 
-	(void)snprintf(ret->name, sizeof(ret->name), "%s-%s-%s%s", what, directions[q->direction],
+	(void)snprintf(ret->name, sizeof(ret->name), "%s-%s-%s%s%s", what, directions[q->direction],
 		       !f.op      ? "all"
 		       : q->edges ? "some"
 				  : "most",
-		       telemetry ? "-time" : "");
+		       telemetry ? "-time" : "", q->paths ? "-paths" : "");
 }
 
 static FILE *open_text(struct relsql *ret)
@@ -260,7 +264,9 @@ void relquery_level_sql(const struct relquery *q, enum level_part part, struct r
 {
 	const struct arm *at[ARRAY_SIZE(arms)];
 	AUTO_FILE *to = open_text(ret);
-	struct step s = { .q = q, .parts = part, .match = "ANY ($1::bigint[])", .first = 3, .to = to };
+	struct step s = {
+		.q = q, .parts = part, .match = "ANY ($1::bigint[])", .paths = q->paths, .first = 3, .to = to
+	};
 	int n;
 
 	put_name(part == LEVEL_INTEL  ? "level-intel"
@@ -270,7 +276,8 @@ void relquery_level_sql(const struct relquery *q, enum level_part part, struct r
 	if (!to)
 		return;
 	n = arms_of(&s, at);
-	(void)fprintf(to, "SELECT DISTINCT id FROM (");
+	(void)fprintf(to, q->paths ? "SELECT DISTINCT ON (id) id, near, kind, forward FROM ("
+				   : "SELECT DISTINCT id FROM (");
 	put_arms(&s, at, n);
-	(void)fprintf(to, ") x LIMIT $2::bigint");
+	(void)fprintf(to, ") x%s LIMIT $2::bigint", q->paths ? " ORDER BY id, kind, near" : "");
 }

@@ -43,6 +43,7 @@ struct relquery {
 	kind_bits edges;        /* only these; 0: all but HUB_EDGES */
 	kind_bits nodes;        /* only these are answers, whatever the walk goes through; 0: all */
 	bool hubs;              /* HUB_EDGES as well */
+	bool paths;             /* also over which edge each was reached; then the walk goes level by level */
 	int64_t from_us, to_us; /* telemetry of from <= time < to; TIME_NONE: none */
 	uint32_t limit;         /* answers; 1 to RELQUERY_LIMIT_MAX */
 };
@@ -85,7 +86,8 @@ enum level_part {
 	LEVEL_TELEMETRY = 2,
 	LEVEL_BOTH = LEVEL_INTEL | LEVEL_TELEMETRY,
 };
-/** All neighbours of an array of nodes, without the depth. Rows: node_id, at most the last parameter. */
+/** All neighbours of an array of nodes, without the depth. Rows: id, at most the last parameter; with
+ * paths also near, kind and whether near is the source, of one edge. */
 void relquery_level_sql(const struct relquery *q, enum level_part part, struct relsql *ret);
 void relquery_level_params(const struct relquery *q, enum level_part part, const int64_t *nodes, size_t n, int64_t most,
 			   struct pg_params *ret);

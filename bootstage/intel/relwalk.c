@@ -14,8 +14,17 @@ static int meet_all(struct walk *k, const PGresult *rows, unsigned int depth, st
 {
 	int r = 0;
 
-	for (int i = 0; !r && i < PQntuples(rows); i++)
+	for (int i = 0; !r && i < PQntuples(rows); i++) {
+		size_t n = k->met.n;
+
 		r = reach_add(&k->met, pg_get_int(rows, i, 0), (int)depth, w);
+		if (k->q->paths && k->met.n > n)
+			k->met.via[n] = (struct reach_via){
+				.near = pg_get_int(rows, i, 1),
+				.kind = (int16_t)pg_get_int(rows, i, 2),
+				.forward = pg_get_bool(rows, i, 3),
+			};
+	}
 	return r;
 }
 
@@ -135,7 +144,9 @@ static int walk_levels(struct walk *k, int64_t start, struct why *w)
 int related_walk(struct related_server *servers, size_t n, const struct relquery *q, int64_t start, struct answers *ret,
 		 struct why *w)
 {
-	struct walk k = { .servers = servers, .n_servers = n, .q = q, .met = { .most = relquery_most(q) } };
+	struct walk k = {
+		.servers = servers, .n_servers = n, .q = q, .met = { .most = relquery_most(q), .paths = q->paths }
+	};
 	int r;
 
 	for (size_t i = 0; i < n; i++)

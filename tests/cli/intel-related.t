@@ -56,6 +56,23 @@ prints '1  x-hash                x-hash--1  aa11'
 exits 0 'an author alone' related identity--1
 says '--hubs' 'is told of the hubs that were left out'
 
+# the way
+exits 0 'with the way' related file--1 --depth 4 --paths --kind indicator --kind malware --kind intrusion-set
+golden 'each edge as it points' <<'X'
+2  indicator             indicator--1  Cutlet hashes
+     x-hash--1 <-[pattern]- indicator--1
+3  malware               malware--1  Cutlet Loader
+     indicator--1 -[indicates]-> malware--1
+4  intrusion-set         intrusion-set--1  Green Heron
+     malware--1 <-[uses]- intrusion-set--1
+4  malware               malware--2  Old Cutlet
+     malware--1 -[variant-of]-> malware--2
+X
+exits 0 'all of it' related file--1 --paths --depth 1 --json
+prints '"from": "file--1"'
+prints '"kind": "hashed-as"'
+prints '"forward": true'
+
 # cycles
 for i in 1 2 3 4; do node tool "tool--$i" "ring $i"; done
 for i in 1 2 3 4; do edge "tool--$i" uses "tool--$((i % 4 + 1))"; done

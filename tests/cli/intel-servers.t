@@ -74,6 +74,12 @@ check 'which are all' test "$(count_of)" = 100
 prints '"silent": []' 'and nobody was silent'
 # shellcheck disable=SC2086
 reaches 0 'from a host of the second, over the graph of the first' 'malware--1/2 intrusion-set--1/3' x-host--1 $window --kind malware --kind intrusion-set --kind connected --kind communicates-with --kind uses
+# shellcheck disable=SC2086
+exits 0 'with the way' related x-host--1 $window --paths --depth 2 --kind connected --kind communicates-with --kind malware
+golden 'over an edge that the second has' <<'X'
+2  malware               malware--1  Cutlet Loader
+     ipv4-addr--2 <-[communicates-with]- malware--1
+X
 reaches 0 'the graph alone is one query' 'malware--1/1' intrusion-set--1 --intel --depth 1
 # shellcheck disable=SC2086
 exits 0 'one database of them' related --connect "$a" malware--1 $window --kind communicates-with --kind connected --kind x-host --json

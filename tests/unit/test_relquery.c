@@ -155,6 +155,23 @@ static void rows_are_enough_for_the_answers(void **state)
 	assert_int_equal(relquery_most(&q), RELQUERY_LIMIT_MAX + 2);
 }
 
+static void level_sql_with_paths_has_one_edge_a_node(void **state)
+{
+	struct relquery q = relquery_default(10 * DAY);
+	struct relsql sql, plainly;
+
+	(void)state;
+	relquery_level_sql(&q, LEVEL_BOTH, &plainly);
+	q.paths = true;
+	relquery_level_sql(&q, LEVEL_BOTH, &sql);
+	has(sql.text,
+	    "SELECT DISTINCT ON (id) id, near, kind, forward FROM (SELECT e.dst AS id, e.src AS near, e.kind, true AS forward");
+	has(sql.text, "SELECT e.src AS id, e.dst AS near, e.kind, false AS forward");
+	assert_true(strcmp(sql.name, plainly.name) != 0);
+	assert_true(strlen(sql.name) < sizeof(sql.name) - 1);
+	assert_true(strlen(sql.text) < RELQUERY_SQL_MAX - 1);
+}
+
 static void kind_is_of_edges_or_of_nodes(void **state)
 {
 	struct relquery q = plain();
@@ -231,6 +248,7 @@ int main(void)
 		cmocka_unit_test(sql_every_shape_has_its_parameters_and_a_name_of_its_own),
 		cmocka_unit_test(level_sql_asks_for_an_array_and_each_node_once),
 		cmocka_unit_test(rows_are_enough_for_the_answers),
+		cmocka_unit_test(level_sql_with_paths_has_one_edge_a_node),
 		cmocka_unit_test(kind_is_of_edges_or_of_nodes),
 		cmocka_unit_test(direction_of_another_name_is_refused),
 		cmocka_unit_test(check_out_of_bounds_is_refused),

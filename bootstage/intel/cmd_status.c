@@ -47,7 +47,8 @@ static int numbers(struct pg *p, struct status *s, struct why *w)
 				       "(SELECT count(*) FROM (SELECT 1 FROM telemetry_late LIMIT 1000000) x), "
 				       "(SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
 				       "LEFT JOIN pg_class x ON x.relname = c.relname || '_reverse' AND x.relnamespace = c.relnamespace "
-				       "WHERE i.inhparent = 'telemetry_edges'::regclass AND c.relkind = 'r' AND x.oid IS NULL "
+				       "LEFT JOIN pg_index k ON k.indexrelid = x.oid "
+				       "WHERE i.inhparent = 'telemetry_edges'::regclass AND c.relkind = 'r' AND NOT COALESCE(k.indisvalid, false) "
 				       "AND c.relname < 'telemetry_edges_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM_DD')), "
 				       "pg_database_size(current_database())",
 		NULL, &rows, w);

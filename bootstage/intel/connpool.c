@@ -215,7 +215,7 @@ int connpool_get(struct connpool *p, unsigned int wait_ms, struct pg **ret, stru
 
 void connpool_put(struct connpool *p, struct pg *conn)
 {
-	struct seat *s = (struct seat *)((char *)conn - offsetof(struct seat, pg));
+	struct seat *s = (struct seat *)(void *)conn; /* its first field */
 
 	bool idle = pg_alive(conn) && PQtransactionStatus(conn->conn) == PQTRANS_IDLE;
 

@@ -9,22 +9,31 @@
 
 #define TIMEOUT_MAX_S 86400u
 
+/* They become parts of commands and settings. */
 static int set_path(char out[INTELCONF_PATH], const char *value, struct why *w)
 {
+	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-";
+	size_t n = strlen(value);
+
 	if (value[0] != '/')
 		return misuse(w, -EBADMSG, "'%s' is no absolute path", value);
+	if (value[strspn(value, set)])
+		return misuse(w, -EBADMSG, "'%s': letters, digits, '.', '_', '+' and '-' only", value);
+	if (n == 1 || value[n - 1] == '/' || strstr(value, "//") || strstr(value, "/../") ||
+	    (n > 2 && strcmp(value + n - 3, "/..") == 0))
+		return misuse(w, -EBADMSG, "'%s': no '/' at the end, no '//' and no '..'", value);
 	return ini_text(out, INTELCONF_PATH, value, w);
 }
 
 static int set_number(unsigned int *ret, const char *value, unsigned int min, unsigned int max, struct why *w)
 {
+	struct why cause = { 0 };
 	uint64_t n = 0;
-	int r = parse_u64(value, max, &n, w);
 
-	if (!r && n < min)
-		r = misuse(w, -EBADMSG, "%s is less than %u", value, min);
-	if (r)
-		return r;
+	if (parse_u64(value, max, &n, &cause))
+		return misuse(w, -EBADMSG, "%s", cause.text);
+	if (n < min)
+		return misuse(w, -EBADMSG, "%s is less than %u", value, min);
 	*ret = (unsigned int)n;
 	return 0;
 }

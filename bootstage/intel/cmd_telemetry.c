@@ -150,7 +150,7 @@ static int take(const struct options *o, struct work *k, struct telpipe *p, stru
 		k->facts = *teldoor_facts(k->door);
 		return r;
 	}
-	fd = strcmp(o->file, "-") == 0 ? dup(STDIN_FILENO) : open(o->file, O_RDONLY | O_CLOEXEC);
+	fd = strcmp(o->file, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(o->file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(w, "%s", o->file);
 	r = teldoor_read(fd, p, interrupt_seen, &k->facts, w);
@@ -199,7 +199,7 @@ static int mode_parse(const char *text, uint64_t *ret, struct why *w)
 /* N5: by how big the machine is. */
 static int batch_size(struct options *o, struct why *w)
 {
-	struct machine m;
+	struct machine m = { 0 };
 	int r = o->batch ? parse_u64(o->batch, 100000, &o->batch_rows, w) : machine_read(NULL, NULL, &m, w);
 
 	if (r || o->batch)

@@ -259,11 +259,9 @@ static int run_url(struct work *k, const char *url, const struct http_options *o
 /* A field of an answer; one that is too long counts as not given. */
 static void keep(char to[FEEDSTATE_FIELD], const char *field)
 {
-	size_t n = strlen(field);
+	bool fits = strlen(field) < FEEDSTATE_FIELD;
 
-	memset(to, 0, FEEDSTATE_FIELD);
-	if (n < FEEDSTATE_FIELD)
-		memcpy(to, field, n);
+	(void)snprintf(to, FEEDSTATE_FIELD, "%.179s", fits ? field : "");
 }
 
 static int run_http(struct work *k, struct why *w)

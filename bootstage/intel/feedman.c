@@ -173,7 +173,7 @@ static void reason_keep(char to[FEEDSTATE_FIELD], const char *text)
 	size_t n = 0;
 
 	for (; n < 160 && text[n]; n++)
-		to[n] = text[n] >= 0x20 && text[n] <= 0x7e && text[n] != ';' ? text[n] : '?';
+		to[n] = (char)(text[n] >= 0x20 && text[n] <= 0x7e && text[n] != ';' ? text[n] : '?');
 	while (n > 0 && to[n - 1] == ' ')
 		n--;
 	to[n] = '\0';

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define NAMES_MIN (TEL_EVENTS_MAX * 2u)
+#define NAMES_MIN (TEL_EVENTS_MAX * (size_t)2)
 
 static uint64_t hash_bytes(const struct telagg *a, const void *p, size_t n)
 {

@@ -156,7 +156,7 @@ static void answer(struct conn *c, bool json, uint32_t agent, uint64_t seq, enum
 	n = snprintf(line, sizeof(line), "{\"agent\": %" PRIu32 ", \"seq\": %" PRIu64 ", \"ack\": \"%s\"%s", agent, seq,
 		     words[v], reason ? ", \"reason\": \"" : "");
 	for (const char *r = reason; r && *r && n < (int)sizeof(line) - 8; r++)
-		line[n++] = *r == '"' || *r == '\\' || (unsigned char)*r < 0x20 || (unsigned char)*r > 0x7e ? '\'' : *r;
+		line[n++] = (char)(*r == '"' || *r == '\\' || *r < 0x20 || *r > 0x7e ? '\'' : *r);
 	n += snprintf(line + n, sizeof(line) - (size_t)n, "%s}\n", reason ? "\"" : "");
 	say(c, line, (size_t)n);
 }
@@ -278,7 +278,7 @@ static void conn_read(struct teldoor *d, struct conn *c)
 
 	if (!room_for_answer(c) || c->more)
 		return; /* what came before is first; it wakes up again */
-	if (c->in.n < c->in.room || before < 2 * TELSTREAM_FIRST || d->memory + before <= TELDOOR_MEMORY)
+	if (c->in.n < c->in.room || before < (size_t)2 * TELSTREAM_FIRST || d->memory + before <= TELDOOR_MEMORY)
 		to = telstream_room(&c->in, &room);
 	d->memory += c->in.room - before;
 	if (!to)

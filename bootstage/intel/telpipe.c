@@ -108,7 +108,7 @@ static void connect(struct telpipe *p, uint64_t now_ms)
 	if (p->wait_ms == TELPIPE_RETRY_MS)
 		p->ops->note(p->arg, &w);
 	p->retry_ms = now_ms + p->wait_ms;
-	p->wait_ms = p->wait_ms < 8 * TELPIPE_RETRY_MS ? 2 * p->wait_ms : p->wait_ms;
+	p->wait_ms = p->wait_ms < 8ull * TELPIPE_RETRY_MS ? 2 * p->wait_ms : p->wait_ms;
 }
 
 /* One mark for each agent: `seq` moves on, `before` stays. Marks of a batch are few beside its rows. */

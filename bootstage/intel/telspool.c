@@ -2,14 +2,16 @@
 
 #include <inttypes.h>
 
-#define CHUNK (2u * TEL_FRAME_MAX) /* holds a whole frame wherever it begins */
-#define MARK  16u                  /* "TMRK", where it lies (le64), CRC-32 of both */
+#define CHUNK ((size_t)2 * TEL_FRAME_MAX) /* holds a whole frame wherever it begins */
+#define MARK  16u                         /* "TMRK", where it lies (le64), CRC-32 of both */
+
+static const uint8_t mark_magic[4] = { 'T', 'M', 'R', 'K' };
 
 enum piece { PIECE_FRAME, PIECE_MARK, PIECE_BAD, PIECE_SHORT, PIECE_NEWER };
 
 static void mark_write(uint8_t p[MARK], uint64_t at)
 {
-	memcpy(p, "TMRK", 4);
+	memcpy(p, mark_magic, sizeof(mark_magic));
 	put_le64(p + 4, at);
 	put_le32(p + 12, tel_crc32(0, bytes_of(p, 12)));
 }

@@ -58,6 +58,7 @@ small 11 >one.json
 small 12 >folder/a.json
 small 13 >folder/b.json
 small 14 >www/web.json
+touch -d '2026-01-01' www/web.json # nginx makes an ETag of the second and the size
 feed 10-one.feed "source=$dir/one.json" interval=1h
 feed 20-folder.feed "source=$dir/folder"
 feed 30-web.feed "source=http://127.0.0.1:$port/web.json"

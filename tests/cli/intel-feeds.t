@@ -164,16 +164,33 @@ f = {x["name"]: (d.fromisoformat(x["ended"][:-1]) - d.fromisoformat(x["began"][:
 print(int(max(v for k, v in f.items() if k.startswith("small"))), int(f["large"]))')
 echo "# the slowest small one took ${small% *} s, the large one ${small#* } s"
 
+# The same bytes, whatever the server makes of ranges.
+rm feeds.d/*
+make_feed 12000 0 >middle.json
+cp middle.json www/middle.json
+badweb_start
+for way in third noranges noranges_cut busy; do
+	feed 10-$way.feed "source=http://127.0.0.1:$bad_port/$way/middle.json" stall=10s
+done
+feed 20-plain.feed "source=http://127.0.0.1:$port/middle.json"
+feed 21-ignores.feed "source=http://127.0.0.1:$port/noranges/middle.json"
+feed 22-changed.feed "source=http://127.0.0.1:$bad_port/changed/middle.json"
+exits 1 'servers that drop connections, ignore ranges, are busy, or change the file' run
+prints '6 loaded, 0 unchanged, 1 failed'
+says 'the file was changed on the server'
+for way in third noranges noranges_cut busy plain ignores; do
+	is "$way: every byte, once" "$(b2sum -l 256 middle.json | cut -d' ' -f1)" state $way checksum
+done
+
 # A small feed that comes later than the large one is not held up by it either: the large one gives its turn back.
 rm feeds.d/*
 pg_sql 'TRUNCATE nodes, intel_edges, records, pending_edges, late_claims, quarantine, feeds'
 rm -r state
-make_feed 20000 0 >middle.json
-feed 01-large.feed "source=$dir/middle.json" interval=1d
+feed 01-large.feed "source=$dir/www/large.json" interval=1d
 feed 02-slow.feed "source=http://127.0.0.1:$port/slow/s21.json"
 # Both begin at once; the order by size is turned round by what is known of them from before.
 mkdir state
-printf '[run]\nresult=loaded\nbusy-ms=1\nended=1\n[version]\nsource=%s\n' "$dir/middle.json" >state/large.state
+printf '[run]\nresult=loaded\nbusy-ms=1\nended=1\n[version]\nsource=%s\n' "$dir/www/large.json" >state/large.state
 exits 0 'a large file that has the only turn when a small feed comes' run --workers 1
 order=$(grep -oE 'feed (slow|large) ' "$err" | cut -d' ' -f2 | tr '\n' ' ')
 is 'gives it back' 'slow large ' echo "$order"

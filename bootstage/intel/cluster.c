@@ -299,8 +299,8 @@ static int prepare(const struct cluster *c, const struct machine *m, char progra
 
 int cluster_ping(const struct cluster *c)
 {
-	const char *const keys[] = { "host", "port", "dbname", "connect_timeout", NULL };
-	const char *const values[] = { c->socket, "5432", "postgres", "5", NULL };
+	const char *const keys[] = { "host", "port", "dbname", "user", "connect_timeout", NULL };
+	const char *const values[] = { c->socket, "5432", "postgres", CLUSTER_SUPERUSER, "5", NULL };
 	PGPing p = PQpingParams(keys, values, 0);
 
 	if (p == PQPING_OK)

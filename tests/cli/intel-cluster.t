@@ -146,6 +146,31 @@ rm -rf "$folder" && mv "$folder.bak" "$folder"
 "$pg_bin/pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/' >"$folder/PG_VERSION"
 exits 0 'the cluster is as it was' intel ensure
 
+# As its unit starts it: this process becomes the server, and says when it is ready.
+intel stop
+python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+s.settimeout(20)
+said = b""
+while b"READY=1" not in said:
+    said = s.recv(4096)' "$pg_dir/notify" &
+listener=$!
+while [ ! -S "$pg_dir/notify" ]; do sleep 0.05; done
+NOTIFY_SOCKET=$pg_dir/notify tandem-intel serve --config intel.conf >serve.log 2>&1 &
+server=$!
+wait $listener
+result $? 'serve tells systemd that it is ready' "$(cat serve.log)"
+exits 0 'which it is' intel status
+check 'it is that process' test "$(postmaster)" = $server
+exits 1 'a second one gives way' intel serve
+kill -INT $server
+wait $server
+result $? 'and ends as its unit ends it' "$(cat serve.log)"
+exits 0 'ensure starts it without a unit' intel ensure
+
 # A schema that a newer version left.
 superuser "INSERT INTO tandem_schema VALUES (9000, '9000-more', false, '9.9')"
 exits 0 'a newer schema that only adds' intel ensure

@@ -171,6 +171,23 @@ exits 0 'a MISP feed' ingest misp --json
 tells 'its manifest says what is read' '1 1 1 1' files missing events attributes
 says "${event}02.json: No such file"
 
+# the real one: counts by jq, of the data's README
+attack=${TANDEM_DATA-}/intel/stix/enterprise-attack-18.1.json.xz
+if [ -e "$attack" ]; then
+	empty
+	exits 0 'ATT&CK' ingest "$attack" --feed attack --json
+	tells 'all of it' '24771 24771 0 4723' good new refused nodes
+	pg_says 'the relationships, by their types' '2|25 13|691 26|1445 32|140 34|477 36|17270' \
+		"SELECT string_agg(kind || '|' || n, ' ' ORDER BY kind) FROM (SELECT kind, sum(n) AS n FROM intel_edges WHERE kind IN (2, 13, 26, 32, 34, 36) GROUP BY kind) k"
+	pg_says 'revoked' 140 'SELECT count(*) FROM nodes WHERE revoked'
+	pg_says 'nothing waits' 0 'SELECT count(*) FROM pending_edges'
+	pg_says 'every text is one for jsonb' 24771 "SELECT count(*) FROM records WHERE doc::jsonb ? 'id'"
+	exits 0 'again' ingest "$attack" --feed attack --json
+	tells 'nothing is new' '0 0 24771' new newer known
+else
+	skip 'ATT&CK' 'TANDEM_DATA is not set'
+fi
+
 # what is no feed
 exits 1 'no feed' sh -c 'echo "{}" >none.json; tandem-intel ingest --connect "$1" none.json' - "$pg"
 exits 1 'no file' ingest missing.json

@@ -45,7 +45,14 @@ enum load_next load_next(int code, const char *sqlstate, unsigned int tries, siz
 
 /* The plans are made for arrays of any length, on tables that may be empty yet: by the indexes, always. */
 static const char *const SESSION = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
-				   "SET enable_hashjoin = off; SET enable_mergejoin = off";
+				   "SET enable_hashjoin = off; SET enable_mergejoin = off; "
+				   "SET synchronous_commit = off";
+
+/*
+ * What is made ahead need not be durable by itself: whoever refers to it commits later, and that waits for the disk as the
+ * server is set up to, for all that was written before as well.
+ */
+#define BEGIN_DURABLE "BEGIN; SET LOCAL synchronous_commit TO DEFAULT"
 
 #define UPSERT                                                                                                         \
 	"ON CONFLICT (src, kind, dst) DO UPDATE SET n = e.n + excluded.n, "                                            \
@@ -212,7 +219,7 @@ static const struct step {
 	{ .sql = ASK, .params = ask_params, .got = told },
 	{ .sql = MADE, .needed = any_made, .params = made_params, .got = load_job_fresh },
 	{ .sql = IDS, .needed = any_wanted, .params = load_job_keys, .got = ids },
-	{ .sql = "BEGIN", .needed = any_wanted },
+	{ .sql = BEGIN_DURABLE, .needed = any_wanted },
 	{ .sql = "SELECT pg_advisory_xact_lock_shared(" LOCK ")", .needed = any_newer },
 	{ .sql = TAKE_BACK, .needed = any_newer, .params = load_job_newer, .got = load_job_gone },
 	{ .sql = KNOWN_NODES, .needed = any_known, .params = known_params },
@@ -742,7 +749,7 @@ static int resolve_some(struct load *l, int64_t *after, bool *ret_more, struct w
 	struct pg *p = &l->lanes[0].pg;
 	AUTO_PG_PARAMS a = { 0 };
 	AUTO_PG_RESULT *row = NULL;
-	int r = pg_run(p, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ")", w);
+	int r = pg_run(p, BEGIN_DURABLE "; SELECT pg_advisory_xact_lock(" LOCK ")", w);
 
 	pg_param_i64(&a, *after);
 	pg_param_i32(&a, PENDING_ROWS);
@@ -785,10 +792,13 @@ static int resolve(struct load *l, struct why *w)
 
 static int feed_loaded(struct load *l, struct why *w)
 {
+	struct pg *p = &l->lanes[0].pg;
 	AUTO_PG_PARAMS a = { 0 };
+	int r = pg_run(p, BEGIN_DURABLE, w);
 
 	pg_param_i32(&a, l->feed);
-	return pg_query(&l->lanes[0].pg, "UPDATE feeds SET loaded = now() WHERE feed_id = $1", &a, NULL, w);
+	r = r ? r : pg_query(p, "UPDATE feeds SET loaded = now() WHERE feed_id = $1", &a, NULL, w);
+	return r ? r : pg_run(p, "COMMIT", w);
 }
 
 int load_settle(struct load *l, struct why *w)

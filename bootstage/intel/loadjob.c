@@ -226,8 +226,8 @@ static void node_versions(const struct load_key *const *order, size_t n, struct 
 		const struct load_entry *e = order[i]->owner;
 
 		times[i] = e ? e->r.modified_us : TIME_NONE;
-		revoked[i] = e && e->r.revoked;
-		records[i] = e != NULL;
+		revoked[i] = e && e->r.revoked ? 1 : 0;
+		records[i] = e ? 1 : 0;
 	}
 	pg_param_times(p, times, n);
 	pg_param_i16s(p, revoked, n);
@@ -246,7 +246,7 @@ void load_job_made(const struct load_job *j, struct pg_params *p)
 	for (size_t i = 0; i < j->n_keys; i++)
 		if (j->keys[i].want != WANT_ID)
 			order[n++] = &j->keys[i];
-	qsort(order, n, sizeof(*order), by_key);
+	qsort(order, n, sizeof(order[0]), by_key); /* NOLINT(bugprone-sizeof-expression): of pointers */
 	node_texts(order, n, p);
 	node_versions(order, n, p);
 }
@@ -508,7 +508,7 @@ void load_job_known_nodes(const struct load_job *j, struct pg_params *p)
 	for (size_t i = 0; i < j->n_keys; i++)
 		if (is_known(&j->keys[i]))
 			order[n++] = &j->keys[i];
-	qsort(order, n, sizeof(*order), by_id);
+	qsort(order, n, sizeof(order[0]), by_id); /* NOLINT(bugprone-sizeof-expression): of pointers */
 	known_arrays(order, n, p);
 }
 

@@ -9,12 +9,16 @@ prints '  ensure  '
 exits 2 'no verb is a mistake' tandem-intel
 exits 2 'a misspelt one too' tandem-intel ensur
 says "did you mean 'ensure'?"
-for verb in $(tandem-intel --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p'); do
+tandem-intel --help | sed -n 's/^  \([a-z]*\( [a-z]*\)\{0,1\}\)  .*/\1/p' >verbs
+check 'it has verbs' test "$(wc -l <verbs)" -ge 10
+while read -r verb; do
+	# shellcheck disable=SC2086 # "feeds list" is two words
 	exits 0 "$verb explains itself" tandem-intel $verb --help
-	prints "usage: tandem-intel $verb "
+	prints "usage: tandem-intel $verb"
+	# shellcheck disable=SC2086
 	exits 2 "$verb refuses an unknown option" tandem-intel $verb --no-such-option
 	says 'unknown option: --no-such-option'
-done
+done <verbs
 
 . "$root/tests/cli/pg.sh"
 exits 1 'no server' tandem-intel ensure --connect "host=$dir dbname=intel"

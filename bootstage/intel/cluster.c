@@ -14,7 +14,7 @@
 #include "base/proc.h"
 #include "bootstage/intel/pg.h"
 
-#define INIT_MS    120000u
+#define INIT_MS    (CLUSTER_MAKE_S * 1000u)
 #define ASK_MS     10000u
 #define MAJOR_MAX  99u
 #define ARGV_MAX   32u

@@ -18,6 +18,7 @@
 #define CLUSTER_SOCKET   "/run/%s/intel"
 #define CLUSTER_PROGRAMS "/usr/lib/postgresql" /* MAJOR/bin below it */
 #define CLUSTER_UNIT     "tandem-intel-db.service"
+#define CLUSTER_MAKE_S   600u /* at most, for new data; seconds on a usual machine, minutes on a small busy one */
 
 struct cluster {
 	char folder[INTELCONF_PATH];

@@ -13,7 +13,8 @@
 #define NO_PRODUCT   "tandem" /* on a machine that is no appliance */
 #define STRING_ROOM  (2 * INTELCONF_PATH)
 #define PAUSE_MS     100
-#define NO_SUCH_UNIT 5 /* systemctl(1) */
+#define NO_SUCH_UNIT 5   /* systemctl(1) */
+#define UNIT_S       30u /* that systemd may take besides */
 
 static int product_name(char ret[TUNECONF_PRODUCT], struct why *w)
 {
@@ -126,7 +127,7 @@ bool store_is_private(const struct store_opts *o, const struct intelconf *c)
 }
 
 /* By systemd, when it has the unit; a configuration of its own is not the unit's. */
-static int start_unit(const struct store_opts *o, const struct intelconf *c, struct why *w)
+static int start_unit(const struct store_opts *o, unsigned int timeout_s, struct why *w)
 {
 	const char *const argv[] = { "systemctl", "start", CLUSTER_UNIT, NULL };
 	struct proc_result res;
@@ -134,7 +135,7 @@ static int start_unit(const struct store_opts *o, const struct intelconf *c, str
 
 	if (o->config || access("/run/systemd/system", F_OK))
 		return -ENOENT;
-	r = proc_run(argv, 1000 * (c->start_timeout_s + 30), &res, w);
+	r = proc_run(argv, 1000 * timeout_s, &res, w);
 	if (r)
 		return r;
 	if (res.exit_code == NO_SUCH_UNIT)
@@ -149,14 +150,17 @@ static int start_server(const struct store_opts *o, const struct intelconf *c, c
 			struct store_start *s, struct why *w)
 {
 	struct machine m;
-	int r = start_unit(o, c, w);
+	unsigned int major = 0;
+	int r = cluster_major(k, &major, w);
 
+	r = r ? r : start_unit(o, c->start_timeout_s + (major ? UNIT_S : CLUSTER_MAKE_S), w);
 	s->unit = r == 0;
 	if (r == -ENOENT) {
 		r = machine_read(NULL, NULL, &m, w);
 		r = r ? r : cluster_start(k, &m, c->start_timeout_s, &s->server, w);
 	} else {
 		s->server.started = s->unit;
+		s->server.made = s->unit && !major;
 	}
 	return r;
 }

@@ -58,12 +58,13 @@ class Image:
 def overlay(folder, files):
     """A folder with these files, for mkappliance --overlay."""
     shutil.rmtree(folder, ignore_errors=True)
-    for path, text in files.items():
+    for path, content in files.items():
         path = os.path.join(folder, path.lstrip('/'))
+        content = content if isinstance(content, bytes) else content.encode()
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w') as file:
-            file.write(text)
-        os.chmod(path, 0o755 if text.startswith('#!') else 0o644)
+        with open(path, 'wb') as file:
+            file.write(content)
+        os.chmod(path, 0o755 if content.startswith((b'#!', b'\x7fELF')) else 0o644)
     return folder
 
 
@@ -71,7 +72,7 @@ def image(version, variant='good', lean=True, *options, mode='bootnext', attempt
     """Build (or reuse) one version of the appliance; lean ones boot and install fast.
 
     tuning   a dict of changes to its tuning.conf: the version runs the tuning stage; None: it has no stages
-    files    a dict of further files, path: text; a text that starts with #! is a program's
+    files    a dict of further files, path: text or bytes; #! or an ELF header make a program of it
     """
     health_s = health_s or (SICK_S if variant == 'bad-health' else HEALTH_S)
     words = ['--version', version, '--variant', variant, '--test-agent', '--format', 'erofs',

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""The threat graph as a stage after the boot: its cluster is made, feeds are loaded and asked; a version whose schema is newer
+fails its health, and the graph of the version before answers (N4, N6).
+
+TANDEM_DATA: the real ATT&CK bundle as well.
+"""
+import json
+import os
+import shutil
+
+import appliance
+import tap
+
+HASH = 'ab' * 32
+GROUP, MALWARE, INDICATOR = ('%s--00000000-0000-4000-8000-0000000000%02d' % word for word in
+                             (('intrusion-set', 1), ('malware', 2), ('indicator', 3)))
+TIMES = {'spec_version': '2.1', 'created': '2024-01-01T00:00:00Z', 'modified': '2024-01-01T00:00:00Z'}
+
+
+def relationship(number, source, kind, target):
+    return dict(TIMES, type='relationship', id='relationship--00000000-0000-4000-8000-0000000001%02d' % number,
+                relationship_type=kind, source_ref=source, target_ref=target)
+
+
+FEED = json.dumps({'type': 'bundle', 'id': 'bundle--00000000-0000-4000-8000-000000000000', 'objects': [
+    dict(TIMES, type='intrusion-set', id=GROUP, name='Quiet Lynx'),
+    dict(TIMES, type='malware', id=MALWARE, name='Lynxpaw', is_family=True),
+    dict(TIMES, type='indicator', id=INDICATOR, pattern="[file:hashes.'SHA-256' = '%s']" % HASH, pattern_type='stix',
+         valid_from='2024-01-01T00:00:00Z'),
+    relationship(1, INDICATOR, 'indicates', MALWARE),
+    relationship(2, MALWARE, 'attributed-to', GROUP),
+]}) + '\n'
+
+
+def newer():
+    """tandem-intel with one more step of the schema, of the same build as the image's."""
+    target = 'build/release/tests/newer/tandem-intel'
+    appliance.host('make', '-s', '-C', appliance.TOP, 'V=release', target)
+    with open(os.path.join(appliance.TOP, target), 'rb') as file:
+        return file.read()
+
+
+def answers(up, what):
+    """file -> hash -> malware -> group: from the hash to the group, in one question."""
+    found = json.loads(up.boot.must('tandem-intel related sha256:%s --depth 3 --json' % HASH, 60))
+    names = {node['name'] for node in found['nodes']}
+    tap.ok({'Lynxpaw', 'Quiet Lynx'} <= names, what + ': from the hash to malware and group', found)
+
+
+def stage(up, name):
+    up.boot.sh('tandem-stage wait %s --timeout 900' % name, 920)
+    return {entry['name']: entry for entry in json.loads(up.boot.must('tandem-stage status --json'))['stages']}[name]
+
+
+def first(machine):
+    up = machine.up()
+    tap.equal(up.verdict(300)['verdict'], 'healthy', 'the boot is healthy')
+    tap.equal(stage(up, 'intel')['result'], 'passed', 'the stage has passed: the cluster is made')
+    tap.diag('the stage took %s' % up.boot.must('tandem-stage status | grep intel'))
+    tap.equal(up.boot.must('systemctl is-active tandem-intel-db').strip(), 'active', 'its unit runs')
+    status = json.loads(up.boot.must('tandem-intel status --json', 60))
+    tap.ok(status['schema']['pending'] == 0, 'the schema is complete', status)
+    up.plug()
+    loaded = json.loads(up.boot.must('tandem-intel ingest %s/feed.json --feed test --json' % appliance.STICK, 120))
+    tap.ok(loaded, 'a feed is loaded')
+    answers(up, 'version 1')
+    return up
+
+
+def attack(up):
+    if not os.environ.get('TANDEM_DATA'):
+        tap.skip('the real ATT&CK bundle', 'TANDEM_DATA is not set')
+        return
+    loaded = json.loads(up.boot.must('tandem-intel ingest %s/attack.json.xz --feed attack --json' % appliance.STICK, 900))
+    tap.diag(json.dumps(loaded))
+    found = json.loads(up.boot.must('tandem-intel related WannaCry --depth 1 --json', 60))
+    tap.ok(any(node['name'] == 'Lazarus Group' for node in found['nodes']), 'ATT&CK is loaded, and answers', len(found['nodes']))
+
+
+def second(machine, up):
+    """Version 2 takes its step of the schema, fails its health, and the machine goes back."""
+    up.install('v2.reup')
+    up = machine.again(up)
+    if up.role == 'trial':
+        up.boot.ended(timeout=400)
+        up = machine.settle()
+    tap.equal((up.slot, up.role, up.version), ('a', 'committed', '1.0.0'), 'a version that is never healthy: the one before runs')
+    tap.equal(stage(up, 'intel')['result'], 'passed', "its threat graph's stage passes")
+    status = json.loads(up.boot.must('tandem-intel status --json', 60))
+    tap.ok(status['schema']['newer'], 'the schema has a step that this version does not know', status)
+    answers(up, 'after the way back')
+
+
+def main():
+    good = appliance.image('1.0.0', 'good', True, '--intel')
+    sick = appliance.image('2.0.0', 'bad-health', True, '--intel', health_s=120,
+                           files={'/usr/libexec/tandem/tandem-intel': newer()})
+    machine = appliance.Appliance(os.path.join(appliance.SCENARIOS, 'intel'), memory_mib=768).with_disk(a=good)
+    files = {'v2.reup': sick.bundle(), 'feed.json': os.path.join(machine.folder, 'feed.json')}
+    with open(files['feed.json'], 'w') as file:
+        file.write(FEED)
+    if os.environ.get('TANDEM_DATA'):     # beside the disk, since a stick is made of links
+        files['attack.json.xz'] = shutil.copy(os.path.join(os.environ['TANDEM_DATA'], 'intel/stix/enterprise-attack-18.1.json.xz'),
+                                              machine.folder)
+    machine.with_stick(**files)
+    up = first(machine)
+    attack(up)
+    second(machine, up)
+
+
+tap.run(main)

@@ -50,8 +50,8 @@ int clusterconf_settings(const struct machine *m, const char *socket, char ret[C
 		"jit = off\n"
 		"default_toast_compression = lz4\n"
 		"idle_in_transaction_session_timeout = '15min'\n"
-		"timezone = 'UTC'\n"
-		"log_timezone = 'UTC'\n"
+		"timezone = 'GMT'\n"
+		"log_timezone = 'GMT'\n"
 		"log_line_prefix = '%%m [%%p] %%a '\n"
 		"lc_messages = 'C'\n",
 		socket, pool + OTHERS, clamp_mib(m->sizes.shared_buffers_bytes.value, 16, 1u << 20),

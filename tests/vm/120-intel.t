@@ -43,7 +43,7 @@ def newer():
 def answers(up, what):
     """file -> hash -> malware -> group: from the hash to the group, in one question."""
     found = json.loads(up.boot.must('tandem-intel related sha256:%s --depth 3 --json' % HASH, 60))
-    names = {node['name'] for node in found['nodes']}
+    names = {node['name'] for node in found['related']}
     tap.ok({'Lynxpaw', 'Quiet Lynx'} <= names, what + ': from the hash to malware and group', found)
 
 
@@ -73,8 +73,8 @@ def attack(up):
         return
     loaded = json.loads(up.boot.must('tandem-intel ingest %s/attack.json.xz --feed attack --json' % appliance.STICK, 900))
     tap.diag(json.dumps(loaded))
-    found = json.loads(up.boot.must('tandem-intel related WannaCry --depth 1 --json', 60))
-    tap.ok(any(node['name'] == 'Lazarus Group' for node in found['nodes']), 'ATT&CK is loaded, and answers', len(found['nodes']))
+    found = json.loads(up.boot.must('tandem-intel related malware--75ecdbf1-c2bb-4afc-a3f9-c8da4de8c661 --depth 1 --json', 60))
+    tap.ok(any(node['name'] == 'Lazarus Group' for node in found['related']), 'ATT&CK is loaded, and knows who used WannaCry')
 
 
 def second(machine, up):

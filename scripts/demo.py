@@ -7,6 +7,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, 'tests/vm'))
 import appliance   # noqa: E402
+import threats     # noqa: E402
 import vm          # noqa: E402
 
 FOLDER = os.path.join(TOP, 'build/demo')
@@ -50,7 +51,7 @@ def make_images():
                                    ('v3-bad-init', '3.0.0', 'bad-init'), ('v3-bad-health', '3.0.1', 'bad-health'),
                                    ('v4', '4.0.0', 'good')):
         with Step('image %s: %s, %s' % (name, version, variant)) as step:
-            image = made[name] = appliance.image(version, variant, False, '--level', '3', attempts=1, tuning={},
+            image = made[name] = appliance.image(version, variant, False, '--level', '3', '--intel', attempts=1, tuning={},
                                                   health_s=40 if variant == 'bad-health' else None)
             parts = ['root %d MiB' % (os.path.getsize(image.path('root.img')) >> 20)]
             if name != 'v1':
@@ -85,6 +86,16 @@ def update_and_commit(machine):
         if up.status()['record']['committed'] != 'b':
             raise vm.Failed('v2 was not committed')
     return up
+
+
+def threat_graph(up):
+    with Step('the threat graph, a stage after the boot') as step:
+        up.boot.sh('tandem-stage wait intel --timeout 900', 920)
+        up.plug()
+        up.boot.must('tandem-intel ingest %s/feed.json --feed demo' % appliance.STICK, 120)
+        indent(up.boot.must('tandem-intel related sha256:%s --depth 3' % threats.HASH, 60))
+        indent(up.boot.must('tandem-intel status', 60))
+        step.outcome = 'from the hash of a file to the group behind it'
 
 
 def leave_bad_version(machine, up, name, what):
@@ -126,10 +137,14 @@ def demo():
     with Step('disk: partition table, file systems, v1 in slot a') as step:
         machine = appliance.Appliance(FOLDER, cpus=2, memory_mib=1024).with_disk(a=images['v1'], size='40G')
         bundles = {name + '.reup': image.bundle() for name, image in images.items() if name != 'v1'}
-        machine.with_stick(**bundles)
+        feed = os.path.join(FOLDER, 'feed.json')
+        with open(feed, 'w') as file:
+            file.write(threats.FEED)
+        machine.with_stick(**bundles, **{'feed.json': feed})
         step.outcome = 'build/demo/disk.img, and a USB stick with %d bundles' % len(bundles)
         indent(appliance.host(os.path.join(appliance.PROGRAMS, 'tandem-disk'), 'inspect', machine.disk_path))
     up = update_and_commit(machine)
+    threat_graph(up)
     up = leave_bad_version(machine, up, 'v3-bad-init', 'its init dies at once')
     up = leave_bad_version(machine, up, 'v3-bad-health', 'its health check fails')
     up = cut_power(machine, up)

@@ -10,26 +10,7 @@ import shutil
 
 import appliance
 import tap
-
-HASH = 'ab' * 32
-GROUP, MALWARE, INDICATOR = ('%s--00000000-0000-4000-8000-0000000000%02d' % word for word in
-                             (('intrusion-set', 1), ('malware', 2), ('indicator', 3)))
-TIMES = {'spec_version': '2.1', 'created': '2024-01-01T00:00:00Z', 'modified': '2024-01-01T00:00:00Z'}
-
-
-def relationship(number, source, kind, target):
-    return dict(TIMES, type='relationship', id='relationship--00000000-0000-4000-8000-0000000001%02d' % number,
-                relationship_type=kind, source_ref=source, target_ref=target)
-
-
-FEED = json.dumps({'type': 'bundle', 'id': 'bundle--00000000-0000-4000-8000-000000000000', 'objects': [
-    dict(TIMES, type='intrusion-set', id=GROUP, name='Quiet Lynx'),
-    dict(TIMES, type='malware', id=MALWARE, name='Lynxpaw', is_family=True),
-    dict(TIMES, type='indicator', id=INDICATOR, pattern="[file:hashes.'SHA-256' = '%s']" % HASH, pattern_type='stix',
-         valid_from='2024-01-01T00:00:00Z'),
-    relationship(1, INDICATOR, 'indicates', MALWARE),
-    relationship(2, MALWARE, 'attributed-to', GROUP),
-]}) + '\n'
+import threats
 
 
 def newer():
@@ -42,7 +23,7 @@ def newer():
 
 def answers(up, what):
     """file -> hash -> malware -> group: from the hash to the group, in one question."""
-    found = json.loads(up.boot.must('tandem-intel related sha256:%s --depth 3 --json' % HASH, 60))
+    found = json.loads(up.boot.must('tandem-intel related sha256:%s --depth 3 --json' % threats.HASH, 60))
     names = {node['name'] for node in found['related']}
     tap.ok({'Lynxpaw', 'Quiet Lynx'} <= names, what + ': from the hash to malware and group', found)
 
@@ -98,7 +79,7 @@ def main():
     machine = appliance.Appliance(os.path.join(appliance.SCENARIOS, 'intel'), memory_mib=768).with_disk(a=good)
     files = {'v2.reup': sick.bundle(), 'feed.json': os.path.join(machine.folder, 'feed.json')}
     with open(files['feed.json'], 'w') as file:
-        file.write(FEED)
+        file.write(threats.FEED)
     if os.environ.get('TANDEM_DATA'):     # beside the disk, since a stick is made of links
         files['attack.json.xz'] = shutil.copy(os.path.join(os.environ['TANDEM_DATA'], 'intel/stix/enterprise-attack-18.1.json.xz'),
                                               machine.folder)

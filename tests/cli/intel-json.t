@@ -9,7 +9,7 @@ exits 0 'the schema' tandem-intel ensure --connect "$pg"
 
 mkdir suite
 if [ -n "${TANDEM_DATA-}" ]; then
-	tar -xJf "$TANDEM_DATA/intel/parser/json-test-parsing.tar.xz" -C suite --strip-components=1
+	check 'the JSON suite is there' tar -xJf "$TANDEM_DATA/intel/parser/json-test-parsing.tar.xz" -C suite --strip-components=1
 fi
 check 'lines of JSON, some of it damaged' python3 "$root/tests/cli/jsonlines.py" "${TANDEM_LINES:-20000}" feed.json lines.tsv suite
 pg_sql 'CREATE TABLE lines (key text PRIMARY KEY, line bytea)'

@@ -173,7 +173,7 @@ says "${event}02.json: No such file"
 
 # the real one: counts by jq, of the data's README
 attack=${TANDEM_DATA-}/intel/stix/enterprise-attack-18.1.json.xz
-if [ -e "$attack" ]; then
+if [ -n "${TANDEM_DATA-}" ]; then
 	empty
 	exits 0 'ATT&CK' ingest "$attack" --feed attack --json
 	tells 'all of it' '24771 24771 0 4723' good new refused nodes

@@ -11,6 +11,10 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 : "${TANDEM_BIN:=$root/build/debug/bin}"
 PATH=$TANDEM_BIN:$PATH
 export LC_ALL=C TZ=UTC
+if [ -n "${TANDEM_DATA-}" ]; then # may be relative to where the test was started
+	TANDEM_DATA=$(cd "$TANDEM_DATA" && pwd) || exit 1
+	export TANDEM_DATA
+fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tandem-cli-XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -32,6 +32,10 @@ void answer_print(FILE *to, const struct answer *a)
 	put_text(to, a->key, GRAPH_KEY_MAX);
 	(void)fputs("  ", to);
 	put_text(to, a->name, NAME_SHOWN);
+	if (a->alias.n > 0) {
+		(void)fputs("; also ", to);
+		put_text(to, a->alias, NAME_SHOWN);
+	}
 	(void)fputc('\n', to);
 }
 
@@ -50,6 +54,8 @@ void answer_json(struct json *j, const char *key, const struct answer *a)
 	json_string(j, "key", (const char *)a->key.p);
 	json_string(j, "kind", node_kind_name(a->kind));
 	json_text(j, "name", (const char *)a->name.p);
+	if (a->alias.n > 0)
+		json_text(j, "alias", (const char *)a->alias.p);
 	if (a->depth > 0)
 		json_u64(j, "depth", a->depth);
 	if (a->near.n > 0) {

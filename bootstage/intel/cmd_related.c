@@ -117,7 +117,8 @@ static int print_text(const struct relquery *q, const struct answers *a, struct 
 				      ": there are more; --limit, --kind, or a smaller --depth\n",
 			      q->limit);
 	if (a->n == 0 && !q->hubs)
-		(void)fprintf(stderr, PROGRAM ": nothing within %u steps; authors, markings and tags: --hubs\n",
+		(void)fprintf(stderr,
+			      PROGRAM ": nothing within %u steps; authors, markings, tags, other names: --hubs\n",
 			      q->depth);
 	return fflush(stdout) ? fail_errno(w, "output") : 0;
 }
@@ -199,7 +200,7 @@ int cmd_related(int argc, char **argv)
 		  .arg = "KIND",
 		  .help = "walk over edges of this kind only; or, for a kind of nodes, answer those only; may be repeated",
 		  .list = &o.kinds },
-		{ .name = "hubs", .help = "also over created-by, marked and tagged", .flag = &o.query.hubs },
+		{ .name = "hubs", .help = "also over created-by, marked, tagged and known-as", .flag = &o.query.hubs },
 		{ .name = "paths", .help = "also over which edge each was reached", .flag = &o.query.paths },
 		{ .name = "from",
 		  .arg = "TIME",

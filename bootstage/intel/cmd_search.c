@@ -83,7 +83,7 @@ int cmd_search(int argc, char **argv)
 	struct args args;
 	int r = args_parse(
 		PROGRAM " search TEXT [--kind KIND] [--limit N] [--json]",
-		"Find the value that TEXT is (192.0.2.1, sha256:...), and nodes whose key or name begins with\nit or whose name has its words.",
+		"Find the value that TEXT is (192.0.2.1, sha256:...), and nodes whose key or name begins with\nit or whose name, or another one that a feed has for it, has its words.",
 		opts, ARRAY_SIZE(opts), argc, argv, 1, 1, &args);
 
 	if (r >= 0)

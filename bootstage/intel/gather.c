@@ -240,6 +240,32 @@ int gather_tag(struct gather *g, struct bytes name, struct bytes *ret_key)
 	return value_node(g, &(struct observable){ .kind = NODE_TAG, .value = name_cut(name) }, ret_key);
 }
 
+static int gather_alias(struct gather *g, struct bytes src, struct bytes own, struct bytes value)
+{
+	struct observable o = { .kind = NODE_ALIAS, .value = name_cut(gather_string(g, value)) };
+	struct bytes key;
+	int r;
+
+	if (o.value.n == 0 || bytes_equal(o.value, own))
+		return 0;
+	r = value_node(g, &o, &key);
+	return r ? r : gather_edge(g, EDGE_KNOWN_AS, src, key);
+}
+
+int gather_aliases(struct gather *g, struct bytes src, struct bytes own, struct bytes list)
+{
+	enum jsontext_kind k = jsontext_kind(list);
+	struct jsontext_walk i = jsontext_walk(list);
+	struct bytes one;
+	int r = 0;
+
+	if (k == JSONTEXT_STRING)
+		return gather_alias(g, src, own, list);
+	while ((k == JSONTEXT_ARRAY || k == JSONTEXT_OBJECT) && r == 0 && jsontext_element(&i, &one))
+		r = gather_alias(g, src, own, one);
+	return r;
+}
+
 static void hash_with_edges(const struct gather *g, struct bytes text, uint8_t *ret, size_t n)
 {
 	crypto_generichash_blake2b_state h;

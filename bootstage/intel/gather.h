@@ -50,6 +50,11 @@ MUST_USE int gather_file(struct gather *g, struct bytes src, enum edge_kind k, s
 			 const struct observable *hash, struct bytes *ret_key);
 /** The node x-tag of a name, and its key. */
 MUST_USE int gather_tag(struct gather *g, struct bytes name, struct bytes *ret_key);
+/**
+ * The other names of src: the JSON strings of a list, or one alone, but for `own`, as nodes x-alias that src is known-as.
+ * Returns 0; -ENOMEM.
+ */
+MUST_USE int gather_aliases(struct gather *g, struct bytes src, struct bytes own, struct bytes list);
 
 /** Put what was gathered, and the text with its hash, into a record. @and_edges  the text does not say where the edges lead. */
 void gather_record(const struct gather *g, struct bytes text, bool and_edges, struct record *ret);

@@ -51,6 +51,7 @@ static const char *const node_names[NODE_KINDS] = {
 	[NODE_MISP_CLUSTER] = "x-misp-cluster",
 	[NODE_TAG] = "x-tag",
 	[NODE_SIGHTING] = "sighting",
+	[NODE_ALIAS] = "x-alias",
 };
 
 static const char *const edge_names[EDGE_KINDS] = {
@@ -108,6 +109,7 @@ static const char *const edge_names[EDGE_KINDS] = {
 	[EDGE_EXECUTED] = "executed",
 	[EDGE_OPENED] = "opened",
 	[EDGE_RESOLVED] = "resolved",
+	[EDGE_KNOWN_AS] = "known-as",
 };
 
 const char *node_kind_name(enum node_kind k)

@@ -68,6 +68,7 @@ enum node_kind {
 	NODE_MISP_CLUSTER,   /* x-misp-cluster: a galaxy's value that is no STIX object */
 	NODE_TAG,            /* x-tag */
 	NODE_SIGHTING,
+	NODE_ALIAS, /* x-alias: another name of something; it is searched, and not walked */
 	NODE_KINDS,
 };
 
@@ -126,6 +127,7 @@ enum edge_kind {
 	EDGE_EXECUTED,   /* telemetry: ran */
 	EDGE_OPENED,     /* telemetry: read or wrote */
 	EDGE_RESOLVED,   /* telemetry: asked for a name */
+	EDGE_KNOWN_AS,   /* -> x-alias; as EDGE_CREATED_BY */
 	EDGE_KINDS,
 };
 

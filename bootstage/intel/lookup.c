@@ -15,6 +15,13 @@ _Static_assert(NODE_ARTIFACT == 22 && NODE_EMAIL_MESSAGE == 27 && NODE_FILE == 2
 		       NODE_HASH == 40 && NODE_MISP_ATTRIBUTE == 43 && NODE_MISP_OBJECT == 44,
 	       "sql/0003-search.sql has numbers");
 
+/* What is found by its own name; and nodes n that feeds know by the name of a, which is what is looked for first. */
+#define BY_NAME  "FROM nodes n WHERE n.kind <> 48 AND " NAMED " AND "
+#define BY_ALIAS "FROM (SELECT n.node_id, n.name FROM nodes n WHERE n.kind = 48 AND " NAMED " AND "
+#define AND_WHOSE                                                                                                      \
+	" OFFSET 0) a JOIN intel_edges e ON e.dst = a.node_id AND e.kind = 54 JOIN nodes n ON n.node_id = e.src WHERE "
+_Static_assert(NODE_ALIAS == 48 && EDGE_KNOWN_AS == 54, "the statements have numbers");
+
 #define COLUMNS "n.node_id, n.key, n.kind, n.name"
 
 /* --- pure --- */
@@ -80,7 +87,7 @@ static void mean_value(struct observable o, char ret[OBSERVABLE_KEY_MAX])
 	uint8_t clean[LOOKUP_TEXT_MAX + OBSERVABLE_ROOM];
 	AUTO_FREE uint8_t *scratch = NULL;
 
-	if (o.kind != NODE_TAG && observable_clean(&o, clean))
+	if (o.kind != NODE_TAG && o.kind != NODE_ALIAS && observable_clean(&o, clean))
 		return;
 	scratch = malloc(observable_key_room(o.value));
 	if (scratch)
@@ -155,11 +162,15 @@ static int check_text(const char *text, struct why *w)
 
 /* --- act --- */
 
-/* By key, or by name: what was revoked only where nothing else has it. */
-static const char exact_sql[] = "SELECT " COLUMNS ", 0 FROM nodes n WHERE n.key IN ($1, $2) UNION "
-				"SELECT " COLUMNS ", CASE WHEN n.revoked THEN 2 ELSE 1 END FROM nodes n "
-				"WHERE lower(n.name) = lower($3) AND " NAMED " AND (n.kind = $4::smallint OR $4 = 0) "
-				"ORDER BY 5, 2 LIMIT $5::bigint";
+/* By key, by name, or by another name: what was revoked only where nothing else has it. */
+#define OF_ONE_KIND "(n.kind = $4::smallint OR $4 = 0)"
+#define IS_NAME     "lower(n.name) = lower($3)"
+static const char exact_sql[] =
+	"SELECT node_id, key, kind, name, min(rank) FROM ("
+	"SELECT " COLUMNS ", 0 AS rank FROM nodes n WHERE n.key IN ($1, $2) UNION ALL "
+	"SELECT " COLUMNS ", CASE WHEN n.revoked THEN 3 ELSE 1 END " BY_NAME IS_NAME " AND " OF_ONE_KIND " UNION ALL "
+	"SELECT " COLUMNS ", CASE WHEN n.revoked THEN 4 ELSE 2 END " BY_ALIAS IS_NAME AND_WHOSE OF_ONE_KIND
+	") f GROUP BY node_id, key, kind, name ORDER BY 5, 2 LIMIT $5::bigint";
 
 static int exact(struct pg *p, const char *text, struct answers *ret, struct why *w)
 {
@@ -207,15 +218,27 @@ int lookup_node(struct pg *p, const char *text, struct answers *ret, struct answ
 
 /* Each arm is one index's; a node that several find counts where it is best. */
 #define OF_KIND "(n.kind = ANY ($3::smallint[]) OR $3 IS NULL)"
+#define BEGINS  "lower(n.name) LIKE lower($1)"
+#define WORDS   "to_tsvector('simple', n.name) @@ to_tsquery('simple', $2)"
 static const char search_sql[] =
-	"SELECT node_id, key, kind, name, 0 FROM (SELECT DISTINCT ON (node_id) node_id, key, kind, name, rank FROM ("
-	"(SELECT " COLUMNS ", 0 AS rank FROM nodes n WHERE n.key = $5 AND " OF_KIND ") UNION ALL "
-	"(SELECT " COLUMNS ", 1 FROM nodes n WHERE n.key LIKE $1 AND " OF_KIND
+	"SELECT node_id, key, kind, name, 0, alias FROM ("
+	"SELECT DISTINCT ON (node_id) node_id, key, kind, name, rank, alias FROM ("
+	"(SELECT " COLUMNS ", 0 AS rank, NULL AS alias FROM nodes n WHERE n.key = $5 AND " OF_KIND ") UNION ALL "
+	"(SELECT " COLUMNS ", 1, NULL FROM nodes n WHERE n.key LIKE $1 AND " OF_KIND
 	" ORDER BY n.key LIMIT $4::bigint) UNION ALL "
-	"(SELECT " COLUMNS ", 2 FROM nodes n WHERE lower(n.name) LIKE lower($1) AND " NAMED " AND " OF_KIND
+	"(SELECT " COLUMNS ", 2, NULL " BY_NAME BEGINS " AND " OF_KIND
 	" ORDER BY lower(n.name) USING ~<~ LIMIT $4) UNION ALL "
-	"(SELECT " COLUMNS ", 3 FROM nodes n WHERE to_tsvector('simple', n.name) @@ to_tsquery('simple', $2) AND " NAMED
-	" AND " OF_KIND " LIMIT $4)) f ORDER BY node_id, rank) b ORDER BY rank, octet_length(name), name, key LIMIT $4";
+	"(SELECT " COLUMNS ", 3, a.name " BY_ALIAS BEGINS AND_WHOSE OF_KIND
+	" ORDER BY lower(a.name) USING ~<~ LIMIT $4) UNION ALL "
+	"(SELECT " COLUMNS ", 4, NULL " BY_NAME WORDS " AND " OF_KIND " LIMIT $4) UNION ALL "
+	"(SELECT " COLUMNS ", 5, a.name " BY_ALIAS WORDS AND_WHOSE OF_KIND " LIMIT $4)"
+	") f ORDER BY node_id, rank, alias) b ORDER BY rank, octet_length(name), name, key LIMIT $4";
+
+static void take_aliases(struct answers *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		a->at[i].alias = pg_get_text(a->held, (int)i, 5);
+}
 
 int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limit, struct answers *ret, struct why *w)
 {
@@ -237,5 +260,8 @@ int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limi
 	pg_param_i64(&a, (int64_t)limit + 1);
 	pg_param_text(&a, bytes_str(m.key));
 	r = pg_query(p, search_sql, &a, &rows, w);
-	return r ? r : answers_take(rows, limit, ret, w);
+	r = r ? r : answers_take(rows, limit, ret, w);
+	if (!r)
+		take_aliases(ret);
+	return r;
 }

@@ -20,7 +20,7 @@ MUST_USE int lookup_node(struct pg *p, const char *text, struct answers *ret, st
 
 /**
  * The value that the text is, nodes whose key or name begins with it, and those whose name has words that begin with its
- * words; best ones first.
+ * words; the same of other names that feeds have for nodes. Best ones first.
  * @kinds  only these; 0: all
  */
 MUST_USE int lookup_search(struct pg *p, const char *text, kind_bits kinds, uint32_t limit, struct answers *ret,

@@ -187,6 +187,13 @@ static struct bytes galaxy_tag(struct gather *g, struct bytes type, struct bytes
 		g, (struct bytes[]){ bytes_str("misp-galaxy:"), type, bytes_str("=\""), value, bytes_str("\"") }, 5);
 }
 
+static int add_synonyms(struct gather *g, struct bytes key, struct bytes value, struct bytes cluster)
+{
+	struct bytes meta = jsontext_find(cluster, "meta");
+
+	return meta.n == 0 ? 0 : gather_aliases(g, key, value, jsontext_find(meta, "synonyms"));
+}
+
 static int add_cluster(struct gather *g, struct bytes src, struct bytes type, struct bytes cluster)
 {
 	struct bytes value = misp_text_of(g, cluster, "value"), tag = misp_text_of(g, cluster, "tag_name"), key;
@@ -197,6 +204,7 @@ static int add_cluster(struct gather *g, struct bytes src, struct bytes type, st
 	if (key.n == 0)
 		return value.n == 0 && tag.n == 0 ? 0 : add_tag(g, src, tag.n > 0 ? tag : galaxy_tag(g, type, value));
 	r = gather_node(g, k, key, value);
+	r = r ? r : add_synonyms(g, key, value, cluster);
 	return r ? r : gather_edge(g, EDGE_CLUSTER, src, key);
 }
 
@@ -416,7 +424,7 @@ static int add_related(struct gather *g, struct bytes src, struct bytes object)
 }
 
 /* A link between galaxies says a UUID and no type, an old event a tag and no UUID: the value is there under these as well. */
-static int add_aliases(struct gather *g, struct bytes key, struct bytes type, struct bytes uuid, struct bytes value)
+static int add_other_keys(struct gather *g, struct bytes key, struct bytes type, struct bytes uuid, struct bytes value)
 {
 	struct bytes cluster = misp_key_of(g, NODE_MISP_CLUSTER, uuid), tag;
 	int r = 0;
@@ -443,7 +451,8 @@ int misp_cluster(struct bytes object, struct bytes type, struct gather *g, struc
 	misp_begin(g, object, key, ret);
 	ret->revoked = jsontext_kind(jsontext_find(object, "revoked")) == JSONTEXT_TRUE;
 	r = gather_node(g, k, key, value);
-	r = r ? r : add_aliases(g, key, type, uuid, value);
+	r = r ? r : add_other_keys(g, key, type, uuid, value);
+	r = r ? r : add_synonyms(g, key, value, object);
 	r = r ? r : add_related(g, key, object);
 	gather_record(g, object, false, ret);
 	return no_memory(r, w);

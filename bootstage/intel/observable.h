@@ -41,7 +41,7 @@ size_t observable_key_room(struct bytes value);
 /**
  * The key of a value's node: its type and the deterministic id of STIX 2.1 section 2.9, so the one that producers of STIX
  * give it, where the value has the form that observable_clean() brings it to.
- * @o        clean, or a tag (NODE_TAG) of any text
+ * @o        clean, or a tag or an alias (NODE_TAG, NODE_ALIAS) of any text
  * @scratch  observable_key_room(o->value) bytes
  * @ret      OBSERVABLE_KEY_MAX bytes
  */

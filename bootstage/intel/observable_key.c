@@ -59,6 +59,7 @@ static const char *property_of(enum node_kind k)
 	case NODE_SOFTWARE:
 	case NODE_VULNERABILITY:
 	case NODE_TAG:
+	case NODE_ALIAS:
 		return "name";
 	case NODE_DIRECTORY:
 		return "path";

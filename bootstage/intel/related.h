@@ -24,6 +24,7 @@ struct answer {
 	struct bytes near;  /* with paths: the key of the node that it was reached from; "" else */
 	enum edge_kind via; /* over this */
 	bool forward;       /* near is the source */
+	struct bytes alias; /* of a search: the other name that it was found by; "" else */
 };
 
 struct answers {

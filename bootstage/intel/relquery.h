@@ -31,8 +31,11 @@ typedef uint64_t kind_bits;
 #define KIND_BIT(k) (UINT64_C(1) << (k))
 _Static_assert(NODE_KINDS <= 64 && EDGE_KINDS <= 64, "a kind is a bit");
 
-/* Edges to what nearly everything is joined to: who wrote a record, how it is marked, how it is tagged. */
-#define HUB_EDGES (KIND_BIT(EDGE_CREATED_BY) | KIND_BIT(EDGE_MARKED) | KIND_BIT(EDGE_TAGGED))
+/*
+ * Edges to what nearly everything is joined to: who wrote a record, how it is marked, how it is tagged; and to other names,
+ * which two may have that are not the same.
+ */
+#define HUB_EDGES (KIND_BIT(EDGE_CREATED_BY) | KIND_BIT(EDGE_MARKED) | KIND_BIT(EDGE_TAGGED) | KIND_BIT(EDGE_KNOWN_AS))
 /* What telemetry says. */
 #define TELEMETRY_EDGES                                                                                                \
 	(KIND_BIT(EDGE_CONNECTED) | KIND_BIT(EDGE_EXECUTED) | KIND_BIT(EDGE_OPENED) | KIND_BIT(EDGE_RESOLVED))

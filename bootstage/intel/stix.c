@@ -460,6 +460,8 @@ static int add_node(struct stix *s, struct record *ret, struct why *w)
 		r = add_self(s);
 	if (r == 0)
 		r = add_refs(s);
+	r = r ? r : gather_aliases(s->g, s->id, name, jsontext_get(s->t, "aliases"));
+	r = r ? r : gather_aliases(s->g, s->id, name, jsontext_get(s->t, "x_mitre_aliases"));
 	return r ? r : add_galaxy_names(s, name);
 }
 

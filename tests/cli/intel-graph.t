@@ -34,6 +34,19 @@ for order in 'stix misp' 'misp stix'; do
 	reaches 'N6: from the group back to the file' "file--76c4d173-b15a-58a5-a65f-5fe85b9166a0/4" "Green Heron" --depth 4 --kind hashed-as --kind pattern --kind indicates --kind uses --kind file
 done
 
+# By a name that only one of the feeds has, until it has it no longer.
+exits 0 "another name in STIX and one in MISP's galaxy" sh -c 'printf "%s\n" "$2" "$3" | tandem-intel ingest --connect "$1" --feed names -' - "$pg" \
+	'{"type":"intrusion-set","spec_version":"2.1","id":"'$group'","created":"2026-02-01T00:00:00Z","modified":"2026-02-01T00:00:00Z","name":"Green Heron","aliases":["Green Heron","Fancy Heron"]}' \
+	'{"type":"threat-actor","values":[{"uuid":"3a1f0c7e-5a55-4d5e-9a43-0f7f3f6a9b77","value":"Emerald Bird","meta":{"synonyms":["Comment Crew"]}}]}'
+exits 0 'is searched' tandem-intel search --connect "$pg" 'fancy heron'
+prints "$group  Green Heron; also Fancy Heron"
+exits 0 'and so is the other' tandem-intel search --connect "$pg" comment
+prints 'Emerald Bird; also Comment Crew'
+reaches 'it names the node' "$malware/1" 'Fancy Heron' --depth 1 --kind uses
+exits 0 'a version without it' sh -c 'printf "%s\n" "$2" | tandem-intel ingest --connect "$1" --feed names -' - "$pg" \
+	'{"type":"intrusion-set","spec_version":"2.1","id":"'$group'","created":"2026-02-01T00:00:00Z","modified":"2026-02-02T00:00:00Z","name":"Green Heron"}'
+exits 4 'and it is nobody'"'"'s' tandem-intel search --connect "$pg" 'fancy heron'
+
 # A graph of 300 nodes in rings and at random, with a hub, relationships twice, and ends that are nowhere; walked by a few
 # lines of Python as well.
 fresh generated
@@ -49,6 +62,8 @@ else
 		exits 0 "$feed" tandem-intel ingest --connect "$pg" "$TANDEM_DATA/intel/stix/$feed.json.xz"
 		check "$feed: all answers are equal" python3 "$root/tests/cli/related.py" "$pg" "$TANDEM_DATA/intel/stix/$feed.related.tsv"
 	done
+	exits 0 'a group of ATT&CK by a name of others' tandem-intel search --connect "$pg" 'voodoo bear'
+	prints 'Sandworm Team; also Voodoo Bear'
 	fresh cycle
 	exits 0 'a ring' tandem-intel ingest --connect "$pg" "$TANDEM_DATA/intel/malformed/cycle4.json"
 	start=$(pg_sql 'SELECT key FROM nodes WHERE node_id IN (SELECT src FROM intel_edges) ORDER BY key LIMIT 1')

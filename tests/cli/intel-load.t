@@ -179,6 +179,7 @@ if [ -n "${TANDEM_DATA-}" ]; then
 	tells 'all of it' '24771 24771 0 4723' good new refused nodes
 	pg_says 'the relationships, by their types' '2|25 13|691 26|1445 32|140 34|477 36|17270' \
 		"SELECT string_agg(kind || '|' || n, ' ' ORDER BY kind) FROM (SELECT kind, sum(n) AS n FROM intel_edges WHERE kind IN (2, 13, 26, 32, 34, 36) GROUP BY kind) k"
+	pg_says 'other names' '670|680' "SELECT (SELECT count(*) FROM nodes WHERE key LIKE 'x-alias--%'), sum(n) FROM intel_edges WHERE kind = 54"
 	pg_says 'revoked' 140 'SELECT count(*) FROM nodes WHERE revoked'
 	pg_says 'nothing waits' 0 'SELECT count(*) FROM pending_edges'
 	pg_says 'every text is one for jsonb' 24771 "SELECT count(*) FROM records WHERE doc::jsonb ? 'id'"

@@ -190,6 +190,40 @@ exits 0 'a kind only' search cutlet --kind indicator
 golden 'and no other' <<'X'
 indicator             indicator--1  Cutlet hashes
 X
+# other names: of what feeds say it is known as
+node x-alias x-alias--1 'Fancy Heron'
+node x-alias x-alias--2 'FANCY HERON'
+node x-alias x-alias--3 'Cutlet Sandwich'
+node x-alias x-alias--4 'Twin'
+node x-alias x-alias--5 'Nobody'
+edge intrusion-set--1 known-as x-alias--1
+edge intrusion-set--1 known-as x-alias--2
+edge malware--2 known-as x-alias--3
+edge malware--1 known-as x-alias--3
+edge malware--1 known-as x-alias--4
+exits 0 'another name' search 'fancy heron'
+golden 'is told with its own' <<'X'
+intrusion-set         intrusion-set--1  Green Heron; also FANCY HERON
+X
+exits 0 'a word of another name' search sandw --json
+prints '"alias": "Cutlet Sandwich"'
+prints '"name": "Old Cutlet"'
+exits 0 'own names first' search cutl --kind malware
+golden 'and each once' <<'X'
+malware               malware--1  Cutlet Loader
+malware               malware--2  Old Cutlet; also Cutlet Sandwich
+X
+exits 4 'a name that nobody has any more' search nobody
+exits 1 'and that is no node to start from' related nobody
+reaches 'from another name, in whatever case' 'malware--1/1' 'fAncy heron' --depth 1
+reaches 'with a kind in front of it' 'malware--1/1' 'intrusion-set:fancy heron' --depth 1
+exits 1 'another name that two have' related 'cutlet sandwich'
+says "several nodes have the name 'cutlet sandwich'"
+says 'malware--1  Cutlet Loader'
+says 'malware--2  Old Cutlet'
+reaches 'who has it as its own name comes first' '' twin --depth 1
+reaches 'names are not walked over' '' x-alias--4 --depth 3
+reaches 'unless they are asked for' 'malware--1/1 x-alias--3/2 malware--2/3' x-alias--4 --kind known-as
 exits 0 'many' search ipv4-addr-- --limit 7 --json
 prints '"cut": true'
 exits 4 'nothing' search no-such-thing

@@ -32,9 +32,11 @@ static void stored_numbers_stay(void **state)
 	assert_int_equal(NODE_MALWARE, 10);
 	assert_int_equal(NODE_HASH, 40);
 	assert_int_equal(NODE_SIGHTING, 47);
+	assert_int_equal(NODE_ALIAS, 48);
 	assert_int_equal(EDGE_USES, 36);
 	assert_int_equal(EDGE_REFERENCE, 40);
 	assert_int_equal(EDGE_RESOLVED, 53);
+	assert_int_equal(EDGE_KNOWN_AS, 54);
 }
 
 int main(void)

@@ -74,6 +74,7 @@ static void mean_value_with_its_type_has_its_key(void **state)
 	      "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08");
 	means("hash:d41d8cd98f00b204e9800998ecf8427e", "x-hash--", NODE_HASH, "d41d8cd98f00b204e9800998ecf8427e");
 	means("tag:tlp:white", "x-tag--", NODE_TAG, "tlp:white");
+	means("alias:Fancy Bear", "x-alias--", NODE_ALIAS, "Fancy Bear");
 	means("malware:Cutlet", "", NODE_MALWARE, "Cutlet");
 }
 

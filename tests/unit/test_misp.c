@@ -279,6 +279,33 @@ static void galaxies_link_their_values(void **state)
 	assert_non_null(strstr(k.text, " misp-galaxy:threat-actor=\"APT1\"\n"));
 }
 
+static void synonyms_are_other_names(void **state)
+{
+	AUTO_FEEDKIT k = { 0 };
+
+	(void)state;
+	reads(&k, "{\"type\":\"threat-actor\",\"values\":[{\"uuid\":\"" UUID(
+			  1) "\",\"value\":\"APT1\",\"meta\":{\"synonyms\":"
+			     "[\"APT1\",\"Comment Crew\"]}},{\"uuid\":\"" UUID(2) "\",\"value\":\"B\",\"meta\":[]}]}");
+	assert_int_equal(feedkit_count(&k, "E known-as "), 1);
+	assert_int_equal(feedkit_count(&k, "E known-as threat-actor--" UUID(1) " x-alias--"), 1);
+	assert_non_null(strstr(k.text, " Comment Crew\n"));
+}
+
+static void synonyms_in_an_event_are_the_clusters(void **state)
+{
+	AUTO_FEEDKIT k = { 0 };
+
+	(void)state;
+	reads(&k, "{\"Event\":{" INFO ",\"Galaxy\":[{\"type\":\"threat-actor\",\"GalaxyCluster\":["
+		  "{\"uuid\":\"" UUID(4) "\",\"collection_uuid\":\"" UUID(
+			  5) "\",\"value\":\"A\",\"meta\":{\"synonyms\":[\"S\"]}},"
+			     "{\"uuid\":\"" UUID(5) "\",\"collection_uuid\":\"" UUID(
+				     5) "\",\"value\":\"B\",\"meta\":{\"synonyms\":[\"T\"]}}]}]}}");
+	assert_int_equal(feedkit_count(&k, "E known-as "), 1); /* the second has no key of its own */
+	assert_int_equal(feedkit_count(&k, "E known-as threat-actor--" UUID(4) " x-alias--"), 1);
+}
+
 static void a_galaxy_of_no_kind_is_its_clusters(void **state)
 {
 	AUTO_FEEDKIT k = { 0 };
@@ -402,6 +429,8 @@ int main(void)
 		cmocka_unit_test(who_made_it_and_who_saw_it),
 		cmocka_unit_test(what_has_no_uuid_has_a_key_of_its_content),
 		cmocka_unit_test(galaxies_link_their_values),
+		cmocka_unit_test(synonyms_are_other_names),
+		cmocka_unit_test(synonyms_in_an_event_are_the_clusters),
 		cmocka_unit_test(a_galaxy_of_no_kind_is_its_clusters),
 		cmocka_unit_test(what_is_no_attribute_is_dropped_alone),
 		cmocka_unit_test(damage_costs_the_attribute_that_has_it),

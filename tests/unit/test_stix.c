@@ -297,6 +297,31 @@ static void attack_and_misp_know_one_malware(void **state)
 	assert_non_null(strstr(k.text, " misp-galaxy:mitre-malware=\"TrickBot - S0266\"\n"));
 }
 
+static void other_names_are_nodes_of_their_own(void **state)
+{
+	static const char group[] = "{" HEAD("intrusion-set", 1), malware[] = "{" HEAD("malware", 2),
+			  tool[] = "{" HEAD("tool", 3), other[] = "{" HEAD("tool", 4);
+	char feed[1024];
+	AUTO_FEEDKIT k = { 0 };
+
+	(void)state;
+	(void)snprintf(feed, sizeof(feed), "%s%s\n%s%s\n%s%s\n%s%s\n", group,
+		       ",\"name\":\"APT28\",\"aliases\":[\"APT28\",\"Fancy Bear\",7,\"\",[\"x\"]]}", malware,
+		       ",\"name\":\"M\",\"x_mitre_aliases\":[\"Fancy Bear\",\"N\\u00e9\"]}", tool,
+		       ",\"name\":\"T\",\"aliases\":{\"0\":\"U\"}}", other,
+		       ",\"name\":\"V\",\"aliases\":null,\"x_mitre_aliases\":\"W\"}");
+	feedkit_read(&k, bytes_str(feed));
+	assert_int_equal(k.stats.good, 4);
+	/* UUIDv5 of {"name":"Fancy Bear"}, by Python's uuid. */
+	has(&k, "N x-alias x-alias--7b70c3f6-5301-56da-a675-e8d1448a6ea4 Fancy Bear");
+	has(&k, "E known-as " ID("intrusion-set", 1) " x-alias--7b70c3f6-5301-56da-a675-e8d1448a6ea4");
+	has(&k, "E known-as " ID("malware", 2) " x-alias--7b70c3f6-5301-56da-a675-e8d1448a6ea4");
+	assert_int_equal(feedkit_count(&k, "E known-as " ID("intrusion-set", 1)), 1);
+	assert_int_equal(feedkit_count(&k, "E known-as " ID("malware", 2)), 2);
+	assert_int_equal(feedkit_count(&k, "E known-as " ID("tool", 3)), 1);
+	assert_int_equal(feedkit_count(&k, "E known-as " ID("tool", 4)), 1);
+}
+
 static void a_vulnerability_is_known_by_its_number(void **state)
 {
 	AUTO_FEEDKIT k = { 0 };
@@ -361,6 +386,7 @@ int main(void)
 		cmocka_unit_test(a_file_leads_to_its_hashes),
 		cmocka_unit_test(observed_data_of_2_0_has_its_observables_inside),
 		cmocka_unit_test(attack_and_misp_know_one_malware),
+		cmocka_unit_test(other_names_are_nodes_of_their_own),
 		cmocka_unit_test(a_vulnerability_is_known_by_its_number),
 		cmocka_unit_test(what_is_no_object_is_refused_with_its_reason),
 		cmocka_unit_test(names_are_cut_at_a_character),

@@ -100,6 +100,7 @@ def threat_graph(up):
 
 def leave_bad_version(machine, up, name, what):
     with Step('install %s into slot a, and try it: %s' % (name, what)) as step:
+        up.verdict()     # which holds the lock
         up.install(name + '.reup')
         up = machine.again(up)
         if up.role == 'trial':     # it does come up; its own verdict then ends it
@@ -113,6 +114,7 @@ def leave_bad_version(machine, up, name, what):
 
 def cut_power(machine, up):
     with Step('cut the power in the middle of an install of v4') as step:
+        up.verdict()
         up.boot.must('mountpoint -q %s || { mkdir -p %s; mount -o ro /dev/vdb %s; }' % ((appliance.STICK,) * 3))
         up.boot.tell('tandem install --progress=json %s/v4.reup' % appliance.STICK)
         up.boot.console(r'"durable_bytes": *[1-9]', appliance.INSTALL_S)
@@ -123,6 +125,7 @@ def cut_power(machine, up):
         up = machine.settle()
         step.expect(up, 'b', '2.0.0', 'committed')
     with Step('install v4 again: it goes on from what is there') as step:
+        up.verdict()
         step.outcome = up.install('v4.reup', '--progress=none').strip().splitlines()[-1]
     with Step('reboot into the trial of v4') as step:
         up = machine.again(up)

@@ -117,6 +117,7 @@ static void print_load(struct json *j, const struct load_stats *l)
 	json_text(j, "refusal", l->refusal.text);
 	json_u64(j, "nodes", l->nodes);
 	json_u64(j, "edges", l->edges + l->resolved);
+	json_u64(j, "aside", l->aside);
 	json_u64(j, "dangling", l->dangling);
 	json_u64(j, "resolved", l->resolved);
 	json_u64(j, "batches", l->batches);

@@ -147,7 +147,7 @@ static bool any_newer(const struct load_job *j)
 
 static bool any_known(const struct load_job *j)
 {
-	return j->n_nodes > j->n_fresh;
+	return j->n_known > 0;
 }
 
 static bool any_edges(const struct load_job *j)
@@ -252,7 +252,7 @@ struct range {
 struct lane {
 	struct load *l;
 	struct pg pg;
-	struct load_batch filling, working;
+	struct load_batch filling, working, aside;
 	struct range ranges[RANGES_MAX]; /* of `working`; the last one is at work */
 	size_t n_ranges;                 /* 0: idle */
 	unsigned int careful;            /* so many more batches */
@@ -271,6 +271,7 @@ struct load {
 	struct lane lanes[LOAD_LANES_MAX];
 	unsigned int n_lanes;
 	int32_t feed;
+	bool last; /* nothing is put aside any more */
 	struct load_stats stats;
 };
 
@@ -330,9 +331,12 @@ static void range_start(struct lane *l)
 	const struct range *g = &l->ranges[l->n_ranges - 1];
 
 	load_job_free(&l->job);
-	l->job = (struct load_job){
-		.batch = &l->working, .first = g->first, .n = g->n, .feed = l->l->feed, .careful = l->careful > 0
-	};
+	l->job = (struct load_job){ .batch = &l->working,
+				    .first = g->first,
+				    .n = g->n,
+				    .feed = l->l->feed,
+				    .careful = l->careful > 0,
+				    .aside = l->l->last ? NULL : &l->aside };
 	l->step = 0;
 	l->why = (struct why){ 0 };
 	l->copying = false;
@@ -341,7 +345,8 @@ static void range_start(struct lane *l)
 
 static void count(struct load_stats *s, const struct load_job *j)
 {
-	s->unchanged += j->n - j->n_wanted - j->n_refused;
+	s->unchanged += j->n - j->n_wanted - j->n_refused - j->n_aside;
+	s->aside += j->n_aside;
 	s->refused += j->n_refused;
 	s->added += j->n_wanted - j->n_newer;
 	s->updated += j->n_newer;
@@ -359,11 +364,32 @@ static void range_end(struct lane *l)
 		range_start(l);
 }
 
-static void range_done(struct lane *l)
+/* What the range leaves for the end; what it has stored takes the place of what came before it. */
+static int put_aside(struct lane *l)
 {
+	int r = 0;
+
+	for (size_t i = 0; !r && i < l->job.n && l->aside.n + l->job.n_aside > 0; i++) {
+		const struct load_entry *e = &l->working.at[l->job.first + i];
+
+		if (e->state == LOAD_ASIDE)
+			r = load_batch_put(&l->aside, e, &l->why);
+		else if (e->state != LOAD_REFUSED)
+			load_batch_forget(&l->aside, e);
+	}
+	return r;
+}
+
+static int range_done(struct lane *l)
+{
+	int r = put_aside(l);
+
+	if (r)
+		return r;
 	count(&l->l->stats, &l->job);
 	l->careful -= l->careful > 0;
 	range_end(l);
+	return 0;
 }
 
 /* --- one turn of a lane --- */
@@ -434,10 +460,9 @@ static int lane_turn(struct lane *l)
 		return l->code == -ENOTCONN ? l->code : pg_result_code(&l->pg, NULL, &l->why);
 	if (l->code)
 		return l->code;
-	if (step_next(l))
-		step_send(l);
-	else
-		range_done(l);
+	if (!step_next(l))
+		return range_done(l);
+	step_send(l);
 	return TURN_AGAIN;
 }
 
@@ -622,18 +647,19 @@ static int lane_idle(struct lane *l, struct why *w)
 	return r;
 }
 
-/* What has gathered goes to work; the lane is waited for. */
-static int lane_start(struct lane *l, struct why *w)
+/* What has gathered in one of its batches goes to work; the lane is waited for. */
+static int lane_start(struct lane *l, struct load_batch *gathered, struct why *w)
 {
 	struct load_batch b;
 	int r = lane_idle(l, w);
 
-	if (r || l->filling.n == 0)
+	if (r || gathered->n == 0)
 		return r;
 	b = l->working;
-	l->working = l->filling;
-	l->filling = b;
-	load_batch_reset(&l->filling);
+	l->working = *gathered;
+	*gathered = b;
+	load_batch_reset(gathered);
+	load_batch_close(&l->working);
 	l->l->stats.doubles += l->working.doubles;
 	l->ranges[0] = (struct range){ .n = l->working.n };
 	l->n_ranges = 1;
@@ -656,7 +682,7 @@ static int take(void *arg, const struct record *r, struct why *w)
 	struct load *l = arg;
 	struct pg_uuid rec = record_number(r, bytes_str(l->o.feed));
 	struct lane *lane = &l->lanes[rec.b[0] % l->n_lanes];
-	int bad = is_time(lane) ? lane_start(lane, w) : 0;
+	int bad = is_time(lane) ? lane_start(lane, &lane->filling, w) : 0;
 
 	if (!bad && ++l->stats.records % PUMP_RECORDS == 0)
 		bad = stopped(l) ? fail(w, -ECANCELED, "interrupted") : lanes_pump(l, w);
@@ -699,6 +725,7 @@ static int lane_open(struct lane *l, struct why *w)
 	int r = load_batch_init(&l->filling, o->rows, o->bytes, w);
 
 	r = r ? r : load_batch_init(&l->working, o->rows, o->bytes, w);
+	r = r ? r : load_batch_init(&l->aside, o->rows, o->bytes, w);
 	return r ? r : connect_lane(l, w);
 }
 
@@ -737,6 +764,7 @@ void load_close(struct load *l)
 		load_job_free(&lane->job);
 		load_batch_done(&lane->filling);
 		load_batch_done(&lane->working);
+		load_batch_done(&lane->aside);
 		pg_rows_free(&lane->rows);
 	}
 	free(l);
@@ -801,14 +829,34 @@ static int feed_loaded(struct load *l, struct why *w)
 	return r ? r : pg_run(p, "COMMIT", w);
 }
 
+static int lanes_idle(struct load *l, struct why *w)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
+		r = lane_idle(&l->lanes[i], w);
+	return r;
+}
+
 int load_settle(struct load *l, struct why *w)
 {
 	int r = 0;
 
 	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
-		r = lane_start(&l->lanes[i], w);
+		r = lane_start(&l->lanes[i], &l->lanes[i].filling, w);
+	return r ? r : lanes_idle(l, w);
+}
+
+/* All that the feed brings is there now. */
+static int load_aside(struct load *l, struct why *w)
+{
+	int r = 0;
+
+	l->last = true;
 	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
-		r = lane_idle(&l->lanes[i], w);
+		r = lane_start(&l->lanes[i], &l->lanes[i].aside, w);
+	r = r ? r : lanes_idle(l, w);
+	l->last = false;
 	return r;
 }
 
@@ -816,6 +864,7 @@ int load_finish(struct load *l, struct why *w)
 {
 	int r = load_settle(l, w);
 
+	r = r ? r : load_aside(l, w);
 	r = r ? r : resolve(l, w);
 	return r ? r : feed_loaded(l, w);
 }

@@ -7,6 +7,9 @@
  * One thread. A batch is one transaction: a record with its text and all that it says is there, or nothing of it; only the
  * nodes that it names may be there before. So a load that ends in the middle is taken up by loading the feed again: what is
  * there costs one look.
+ *
+ * A record that names what is not there yet is put aside, in memory, as long as there is room for it: feeds often name
+ * things before they bring them. What is put aside is not in the store in any part but its node, until load_finish().
  */
 #ifndef BOOTSTAGE_INTEL_LOAD_H
 #define BOOTSTAGE_INTEL_LOAD_H
@@ -22,7 +25,7 @@ struct load_options {
 	const char *feed;
 	unsigned int lanes;       /* connections; 0: 2 */
 	size_t rows;              /* of a batch; 0: 5,000 */
-	size_t bytes;             /* of a batch in memory; 0: 8 MiB. Twice that per lane is held */
+	size_t bytes;             /* of a batch in memory; 0: 8 MiB. Three times that per lane is held */
 	unsigned int reconnect_s; /* how long a server that went away is waited for; 0: not at all */
 	bool (*stop)(void);       /* asked now and then; NULL: never */
 };
@@ -31,6 +34,7 @@ struct load_stats {
 	uint64_t records;   /* that came */
 	uint64_t doubles;   /* of them, that were there twice in a batch */
 	uint64_t unchanged; /* or older than what the store has */
+	uint64_t aside;     /* that waited for the end of the feed, each once */
 	uint64_t added, updated;
 	uint64_t refused;  /* by the server, each alone: in quarantine, now or before */
 	uint64_t nodes;    /* new ones that records are; observables are not counted */
@@ -67,7 +71,7 @@ void load_close(struct load *l);
 struct record_sink load_sink(struct load *l);
 /** What there is so far. */
 const struct load_stats *load_stats(const struct load *l);
-/** Store what came so far. Nothing is under way when it returns: no transaction is open, no lock held. */
+/** Store what came so far, without what is put aside. Nothing is under way when it returns: no transaction is open, no lock held. */
 MUST_USE int load_settle(struct load *l, struct why *w);
 /** Store what came and resolve what had waited. Afterwards the sink takes records again. */
 MUST_USE int load_finish(struct load *l, struct why *w);

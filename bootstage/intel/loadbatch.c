@@ -142,7 +142,12 @@ void load_batch_reset(struct load_batch *b)
 
 bool load_batch_full(const struct load_batch *b)
 {
-	return b->n >= b->rows_max || b->bytes >= b->bytes_max;
+	return !load_batch_room(b, 0, 0);
+}
+
+bool load_batch_room(const struct load_batch *b, size_t records, size_t bytes)
+{
+	return b->n + records < b->rows_max && b->bytes + bytes < b->bytes_max;
 }
 
 /* --- records --- */
@@ -208,20 +213,47 @@ static uint32_t *slot_of(const struct load_batch *b, const struct pg_uuid *rec)
 	return &b->slots[at];
 }
 
-int load_batch_add(struct load_batch *b, const struct pg_uuid *rec, const struct record *r, struct why *w)
+int load_batch_put(struct load_batch *b, const struct load_entry *in, struct why *w)
 {
-	uint32_t *slot = slot_of(b, rec);
-	struct load_entry e = { .rec = *rec };
+	uint32_t *slot = slot_of(b, &in->rec);
+	size_t before = b->bytes;
+	struct load_entry e = *in;
 
 	if (*slot) {
 		b->doubles++;
-		if (b->at[*slot - 1].r.modified_us > r->modified_us)
+		if (b->at[*slot - 1].r.modified_us > in->r.modified_us)
 			return 0;
 	}
-	if (copy_record(b, r, &e.r))
-		return fail(w, -ENOMEM, "out of memory for a record of %zu bytes", r->text.n);
+	if (copy_record(b, &in->r, &e.r))
+		return fail(w, -ENOMEM, "out of memory for a record of %zu bytes", in->r.text.n);
 	if (!*slot)
 		*slot = (uint32_t)++b->n;
+	e.state = LOAD_ASK;
+	e.bytes = b->bytes - before;
 	b->at[*slot - 1] = e;
 	return 0;
+}
+
+int load_batch_add(struct load_batch *b, const struct pg_uuid *rec, const struct record *r, struct why *w)
+{
+	return load_batch_put(b, &(struct load_entry){ .rec = *rec, .r = *r }, w);
+}
+
+void load_batch_forget(struct load_batch *b, const struct load_entry *later)
+{
+	uint32_t slot = *slot_of(b, &later->rec);
+
+	if (slot && b->at[slot - 1].r.modified_us <= later->r.modified_us)
+		b->at[slot - 1].state = LOAD_KNOWN;
+}
+
+void load_batch_close(struct load_batch *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (b->at[i].state != LOAD_KNOWN)
+			b->at[n++] = b->at[i];
+	b->doubles += b->n - n;
+	b->n = n;
 }

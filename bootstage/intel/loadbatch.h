@@ -14,12 +14,15 @@ enum load_state {
 	LOAD_KNOWN, /* the store has it, or something newer */
 	LOAD_NEW,
 	LOAD_NEWER, /* than what the store has */
+	LOAD_REFUSED, /* is in quarantine */
+	LOAD_ASIDE,   /* new or newer, but an end is not there yet: later */
 };
 
 struct load_entry {
 	struct pg_uuid rec; /* record_number() */
 	struct record r;    /* its memory is the batch's */
 	enum load_state state;
+	size_t bytes; /* of the copy */
 };
 
 struct load_chunk;
@@ -44,11 +47,19 @@ void load_batch_done(struct load_batch *b);
 /** Forget the records; their memory is kept, but that of large ones. */
 void load_batch_reset(struct load_batch *b);
 bool load_batch_full(const struct load_batch *b);
+/** Whether one more can be put in after so many of so many bytes. */
+bool load_batch_room(const struct load_batch *b, size_t records, size_t bytes);
 /**
  * A copy of r at the end. One of the batch with the same number is replaced, unless it has a later `modified`.
  * Returns 0; -ENOMEM.
  */
 MUST_USE int load_batch_add(struct load_batch *b, const struct pg_uuid *rec, const struct record *r, struct why *w);
+/** The same with a record of another batch. */
+MUST_USE int load_batch_put(struct load_batch *b, const struct load_entry *e, struct why *w);
+/** What came later than the record of the batch with this number is in the store: the record is not wanted, unless it is newer. */
+void load_batch_forget(struct load_batch *b, const struct load_entry *later);
+/** Drop what is not wanted, which counts as doubles. Afterwards nothing can be added before load_batch_reset(). */
+void load_batch_close(struct load_batch *b);
 
 /**
  * The number under which the store has a record: half a SHA-256 of its key, as record_of() in the schema. What has no

@@ -79,11 +79,12 @@ int load_job_told(struct load_job *j, const PGresult *rows, struct why *w)
 
 		if (at < 1 || (uint64_t)at > j->n)
 			return odd(w);
+		e = &j->batch->at[j->first + (size_t)at - 1];
 		if (pg_get_bool(rows, i, 2)) {
+			e->state = LOAD_REFUSED;
 			j->n_refused++;
 			continue;
 		}
-		e = &j->batch->at[j->first + (size_t)at - 1];
 		e->state = newer ? LOAD_NEWER : LOAD_NEW;
 		j->n_newer += newer;
 		j->wanted[j->n_wanted++].e = e;
@@ -345,16 +346,51 @@ static void edge_add(struct load_job *j, const struct load_wanted *wanted, size_
 							     .last_us = e->last_us };
 }
 
+static bool dangles(const struct load_job *j, const struct load_wanted *wanted)
+{
+	for (size_t k = 0; k < 2 * wanted->e->r.n_edges; k++)
+		if (j->keys[j->ends[wanted->ends_at + k]].id == 0)
+			return true;
+	return false;
+}
+
+/* Whether it was; then it is not wanted now. */
+static bool put_aside(struct load_job *j, const struct load_wanted *wanted)
+{
+	if (!j->aside || !load_batch_room(j->aside, j->n_aside, j->aside_bytes) || !dangles(j, wanted))
+		return false;
+	j->n_newer -= wanted->e->state == LOAD_NEWER;
+	j->n_aside++;
+	j->aside_bytes += wanted->e->bytes;
+	wanted->e->state = LOAD_ASIDE;
+	return true;
+}
+
+/* A node that was there before its record. */
+static bool is_known(const struct load_key *k)
+{
+	return k->want == WANT_NODE && !k->fresh && k->owner->state != LOAD_ASIDE;
+}
+
 int load_job_edges(struct load_job *j, struct why *w)
 {
+	size_t n = 0;
+
 	j->edges = array(j->n_ends / 2, sizeof(*j->edges));
 	j->dangling = array(j->n_ends / 2, sizeof(*j->dangling));
 	if (!j->edges || !j->dangling)
 		return no_memory(w);
-	for (size_t i = 0; i < j->n_wanted; i++)
+	for (size_t i = 0; i < j->n_wanted; i++) {
+		if (put_aside(j, &j->wanted[i]))
+			continue;
 		for (size_t k = 0; k < j->wanted[i].e->r.n_edges; k++)
 			edge_add(j, &j->wanted[i], k);
+		j->wanted[n++] = j->wanted[i];
+	}
+	j->n_wanted = n;
 	j->n_edges = sum_up(j->edges, j->n_edges);
+	for (size_t i = 0; i < j->n_keys; i++)
+		j->n_known += is_known(&j->keys[i]);
 	return 0;
 }
 
@@ -458,11 +494,6 @@ void load_job_gone_again(const struct load_job *j, struct pg_params *p)
 	edge_ends(j->gone, j->n_gone, p);
 }
 
-static bool is_known(const struct load_key *k)
-{
-	return k->want == WANT_NODE && !k->fresh;
-}
-
 static int by_id(const void *a, const void *b)
 {
 	int64_t x = (*(const struct load_key *const *)a)->id, y = (*(const struct load_key *const *)b)->id;
@@ -498,7 +529,7 @@ static void known_arrays(const struct load_key *const *order, size_t n, struct p
 
 void load_job_known_nodes(const struct load_job *j, struct pg_params *p)
 {
-	SCRATCH(const struct load_key *, order, j->n_nodes);
+	SCRATCH(const struct load_key *, order, j->n_known);
 	size_t n = 0;
 
 	if (!order) {

@@ -3,7 +3,8 @@
  * have, and the rows that follow.
  * Layer:  bootstage/intel. Format: memory only; load.c sends and receives.
  *
- * In this order: ask, told; names, made, fresh, keys, ids; edges; then rows. Everything that is written in the order of keys or
+ * In this order: ask, told; names, made, fresh, keys, ids; edges; then rows. What dangles and finds room in `aside` is left to
+ * whoever loads that: it is not wanted any more after `edges`, and marked LOAD_ASIDE. Everything that is written in the order of keys or
  * numbers is so that two loaders cannot wait for each other.
  */
 #ifndef BOOTSTAGE_INTEL_LOADJOB_H
@@ -51,15 +52,18 @@ struct load_job {
 	size_t first, n; /* records of the batch */
 	int32_t feed;
 	bool careful; /* others store the same edges now: each by itself, whether it is there or not */
+	const struct load_batch *aside; /* NULL: what dangles waits in the store */
 
 	struct load_wanted *wanted;
 	size_t n_wanted, n_newer, n_refused;
+	size_t n_aside, aside_bytes;
 	struct load_key *keys;
 	size_t n_keys;
 	uint32_t *slots; /* of keys: index + 1 */
 	size_t n_slots;
-	size_t n_observables, n_fresh, n_nodes; /* of keys; n_nodes: WANT_NODE */
-	uint32_t *ends;                         /* indices of keys: source, destination */
+	size_t n_observables, n_nodes; /* of keys; n_nodes: WANT_NODE */
+	size_t n_fresh, n_known;       /* of n_nodes: made just now; there before, and to become what the record says */
+	uint32_t *ends;                /* indices of keys: source, destination */
 	size_t n_ends;
 	struct load_edge *edges; /* each once, by their key */
 	size_t n_edges, n_there;
@@ -87,7 +91,7 @@ MUST_USE int load_job_fresh(struct load_job *j, const PGresult *rows, struct why
 void load_job_keys(const struct load_job *j, struct pg_params *p);
 /** Rows of (place from 1, number: 0 there is none). */
 MUST_USE int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w);
-/** Sort the edges into those that can be stored and those that dangle. */
+/** Sort the edges into those that can be stored and those that dangle, and put aside what can be. */
 MUST_USE int load_job_edges(struct load_job *j, struct why *w);
 
 /** Numbers of the records of which an older version is there, $1. */

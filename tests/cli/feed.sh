@@ -5,7 +5,7 @@ ingest() { tandem-intel ingest --connect "$pg" "$@"; }
 tells() { # tells NAME 'VALUES' KEY...: of the last `ingest --json`
 	name=$1 want=$2
 	shift 2
-	is=$(python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(*[(d | d["read"] | d["stored"] | {"reconnected": d["stored"]["reconnects"] > 0})[k] for k in sys.argv[2:]])' "$out" "$@" 2>&1)
+	is=$(python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(*[(d | d["read"] | d["stored"] | {"reconnected": d["stored"]["reconnects"] > 0, "some aside": d["stored"]["aside"] > 0})[k] for k in sys.argv[2:]])' "$out" "$@" 2>&1)
 	if [ "$is" = "$want" ]; then result 0 "$name"; else result 1 "$name" "$*: $is, want $want: $(cat "$out" "$err")"; fi
 }
 

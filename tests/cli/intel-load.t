@@ -105,7 +105,7 @@ object relationship 01 01 "$link" | bundle >edge.json
 } | bundle >ends.json
 object relationship 01 02 "$link"',"revoked":true' | bundle >r5.json
 exits 0 'an edge without ends' ingest edge.json --json
-tells 'waits' '0 1 0' edges dangling resolved
+tells 'waits for the end of the feed, then in the store' '0 1 1 0' edges aside dangling resolved
 exits 0 'its ends' ingest ends.json --json
 tells 'are what it waited for' '1' resolved
 pg_says 'it is there' 1 'SELECT count(*) FROM intel_edges'
@@ -116,6 +116,97 @@ exits 0 'an edge without ends' ingest edge.json
 exits 0 'it is revoked' ingest r5.json
 exits 0 'its ends' ingest ends.json
 pg_says 'it does not come back' '0|0' 'SELECT (SELECT count(*) FROM intel_edges), (SELECT count(*) FROM pending_edges)'
+
+# ends that come later in the same feed; each record is a batch of its own
+one_by_one='--batch 1 --connections 1 --json'
+ends() {
+	object malware 01 01 ',"name":"one","is_family":true'
+	object malware 02 01 ',"name":"two","is_family":true'
+}
+other=',"relationship_type":"targets","source_ref":"'$m1'","target_ref":"'$m2'"'
+late() { # late NAME 'VALUES' KEY...: of the feed of the objects in `late`
+	empty
+	bundle <late >late.json
+	# shellcheck disable=SC2086 # words
+	exits 0 "$1" ingest late.json $one_by_one
+	shift
+	tells 'is counted as it is stored' "$@"
+	pg_says 'no claim was made in the store later' '0|0' 'SELECT (SELECT count(*) FROM pending_edges), (SELECT count(*) FROM late_claims)'
+}
+said() { pg_says "$1" "$2" 'SELECT kind, n FROM intel_edges'; }
+{
+	object relationship 01 01 "$link"
+	ends
+} >late
+late 'an edge before its ends' '3 1 0 1' new aside dangling edges
+said 'is there' '36|1'
+{
+	object relationship 01 01 "$link"
+	ends
+	object relationship 01 02 "$other"
+} >late
+late 'a newer version, when the ends are there' '3 0 1 1' new newer known aside
+said 'is what stays' '35|1'
+{
+	object relationship 01 02 "$other"
+	ends
+	object relationship 01 01 "$link"
+} >late
+late 'an older version, when the ends are there' '3 1 0 1' new newer known aside
+said 'is not what stays' '35|1'
+{
+	object relationship 01 01 "$link"
+	ends
+	object relationship 01 01 "$other"
+} >late
+late 'the same version with another text' '3 0 1 1' new newer known aside
+said 'is what stays' '35|1'
+{
+	object relationship 01 01 "$link"
+	ends
+	object relationship 01 02 "$link"',"revoked":true'
+} >late
+late 'a version that is revoked' '3 0 1 0' new newer known edges
+said 'says nothing' ''
+{
+	object identity 01 01 ',"name":"one","created_by_ref":"identity--00000000-0000-4000-8000-000000000002"'
+	object identity 02 01 ',"name":"two","created_by_ref":"identity--00000000-0000-4000-8000-000000000001"'
+} >late
+late 'two that name each other' '2 1 0 2 2' new aside dangling edges nodes
+said 'are joined' '41|1
+41|1'
+pg_says 'and have their names' 'one two' "SELECT string_agg(name, ' ' ORDER BY name) FROM nodes"
+empty
+{
+	object relationship 01 01 "$link"
+	object relationship 02 01 "$other"
+	object relationship 03 01 "$link"
+	ends
+} | bundle >late.json
+# shellcheck disable=SC2086 # words
+exits 0 'more than there is room for' ingest late.json $one_by_one
+tells 'waits in the store' '5 1 2 2' new aside dangling resolved
+pg_says 'nothing is lost' '35|1
+36|2' 'SELECT kind, n FROM intel_edges ORDER BY kind'
+exits 0 'again' ingest late.json --json
+tells 'nothing is new' '0 0 5 0' new newer known aside
+object relationship 01 02 "$other" | bundle >later.json
+exits 0 'a newer version of one that waited' ingest later.json --feed late --json
+tells 'is newer' '1 0' newer aside
+pg_says 'and takes back what the older one said' '35|2
+36|1' 'SELECT kind, n FROM intel_edges ORDER BY kind'
+empty
+pg_sql "ALTER TABLE records ADD CONSTRAINT poison CHECK (doc ->> 'relationship_type' <> 'uses')"
+{
+	object relationship 01 01 "$link"
+	object malware 01 01 ',"name":"one","is_family":true'
+	object relationship 02 01 "$other"
+	object malware 02 01 ',"name":"two","is_family":true'
+} | bundle >late.json
+exits 0 'one that the server refuses at the end' ingest late.json --batch 4 --connections 1 --json
+tells 'is alone' '3 1' new refused
+said 'the other is there' '35|1'
+pg_sql 'ALTER TABLE records DROP CONSTRAINT poison'
 
 # N9: a record that the server refuses is alone in quarantine; it is not tried again unless it changes
 empty

@@ -131,6 +131,60 @@ static void it_is_full_by_records_or_bytes_and_empty_again(void **state)
 	load_batch_done(&b);
 }
 
+/* Of a record that waits in a batch, and another of the same number that is stored first. */
+static void what_came_later_and_is_stored_is_not_stored_before(void **state)
+{
+	static const struct {
+		int64_t waits, stored;
+		size_t stay;
+	} cases[] = { { 5, 6, 0 }, { 6, 5, 1 }, { 5, 5, 0 }, { TIME_NONE, TIME_NONE, 0 } };
+	struct load_batch b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct record r = record_of("malware--1", cases[i].waits, "{}"), other = record_of("tool--1", 1, "{}");
+		struct load_entry later = { .r = { .modified_us = cases[i].stored } };
+
+		later.rec = record_number(&r, bytes_str("feed"));
+		assert_int_equal(load_batch_init(&b, 10, 1 << 20, NULL), 0);
+		load_batch_forget(&b, &later);
+		add(&b, &r);
+		add(&b, &other);
+		load_batch_forget(&b, &later);
+		load_batch_close(&b);
+		assert_int_equal(b.n, cases[i].stay + 1);
+		assert_int_equal(b.doubles, 1 - cases[i].stay);
+		assert_true(bytes_equal(b.at[cases[i].stay].r.key, bytes_str("tool--1")));
+		load_batch_done(&b);
+	}
+}
+
+/* One that is put in again after it was forgotten is wanted. */
+static void records_go_from_one_batch_to_another(void **state)
+{
+	struct record r = record_of("malware--1", 5, "{}");
+	struct load_batch a, b;
+
+	(void)state;
+	assert_int_equal(load_batch_init(&a, 10, 1 << 20, NULL), 0);
+	assert_int_equal(load_batch_init(&b, 2, 1 << 20, NULL), 0);
+	add(&a, &r);
+	assert_int_equal(a.at[0].bytes, a.bytes);
+	a.at[0].state = LOAD_ASIDE;
+	assert_true(load_batch_room(&b, 1, 0));
+	assert_false(load_batch_room(&b, 2, 0));
+	assert_false(load_batch_room(&b, 0, 1 << 20));
+	assert_int_equal(load_batch_put(&b, &a.at[0], NULL), 0);
+	load_batch_forget(&b, &a.at[0]);
+	assert_int_equal(load_batch_put(&b, &a.at[0], NULL), 0);
+	load_batch_done(&a);
+	load_batch_close(&b);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(b.at[0].state, LOAD_ASK);
+	assert_true(bytes_equal(b.at[0].r.nodes[0].name, bytes_str("Cutlet")));
+	load_batch_done(&b);
+}
+
 /* As record_of() of the schema says: printf 'malware--x' | sha256sum. */
 static void numbers_are_those_of_the_schema(void **state)
 {
@@ -155,6 +209,8 @@ int main(void)
 		cmocka_unit_test(of_an_object_the_newest_stays),
 		cmocka_unit_test(what_is_revoked_says_nothing),
 		cmocka_unit_test(it_is_full_by_records_or_bytes_and_empty_again),
+		cmocka_unit_test(what_came_later_and_is_stored_is_not_stored_before),
+		cmocka_unit_test(records_go_from_one_batch_to_another),
 		cmocka_unit_test(numbers_are_those_of_the_schema),
 	};
 

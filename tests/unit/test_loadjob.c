@@ -132,6 +132,62 @@ static void all_new_becomes_nodes_edges_and_what_dangles(void **state)
 	load_batch_done(&b);
 }
 
+/* The relationship that dangles, as long as there is room; what it names is still asked for with the others. */
+static void what_dangles_is_put_aside_where_there_is_room(void **state)
+{
+	static const int64_t told[] = { 2, 0, 0, 4, 0, 0, 5, 1, 0 };
+	int64_t ids[] = { 1, 7, 2, 0, 3, 0 }; /* malware, indicator, intrusion set */
+	static const size_t room[] = { 0, 1, 10 };
+	struct load_batch b, aside;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(room); i++) {
+		struct load_job j = { .batch = &b, .n = 5, .feed = 1, .aside = &aside };
+
+		fill(&b);
+		assert_int_equal(load_batch_init(&aside, room[i] + 1, 1 << 20, NULL), 0);
+		aside.n = 1; /* as if there were one */
+		tell(&j, "ibb", told, 3, load_job_told, 0);
+		assert_int_equal(load_job_names(&j, NULL), 0);
+		tell(&j, "ii", ids, 3, load_job_ids, 0);
+		assert_int_equal(load_job_edges(&j, NULL), 0);
+		assert_int_equal(j.n_aside, room[i] < 2 ? room[i] : 2);
+		assert_int_equal(j.n_wanted, 3 - j.n_aside);
+		assert_int_equal(j.n_dangling, 2 - j.n_aside);
+		assert_int_equal(j.n_newer, room[i] < 2);
+		assert_int_equal(b.at[3].state, room[i] < 1 ? LOAD_NEW : LOAD_ASIDE);
+		assert_int_equal(b.at[4].state, room[i] < 2 ? LOAD_NEWER : LOAD_ASIDE);
+		load_job_free(&j);
+		load_batch_done(&aside);
+		load_batch_done(&b);
+	}
+}
+
+/* The node of a record that follows later is left as it is. */
+static void a_node_is_changed_with_its_record(void **state)
+{
+	static const int64_t told[] = { 1, 1, 0 };
+	int64_t ids[] = { 1, 7, 2, 0 }; /* indicator, hash */
+	struct load_batch b, aside;
+
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		struct load_job j = { .batch = &b, .n = 5, .feed = 1, .aside = later ? &aside : NULL };
+
+		fill(&b);
+		assert_int_equal(load_batch_init(&aside, 1, 1 << 20, NULL), 0);
+		tell(&j, "ibb", told, 1, load_job_told, 0);
+		assert_int_equal(load_job_names(&j, NULL), 0);
+		tell(&j, "ii", ids, 2, load_job_ids, 0);
+		assert_int_equal(load_job_edges(&j, NULL), 0);
+		assert_int_equal(j.n_known, !later);
+		assert_int_equal(j.n_wanted, !later);
+		load_job_free(&j);
+		load_batch_done(&aside);
+		load_batch_done(&b);
+	}
+}
+
 static void what_is_known_or_in_quarantine_is_left_out(void **state)
 {
 	static const int64_t told[] = { 2, 1, 0, 3, 0, 1 };
@@ -146,6 +202,7 @@ static void what_is_known_or_in_quarantine_is_left_out(void **state)
 	assert_int_equal(j.n_refused, 1);
 	assert_int_equal(b.at[0].state, LOAD_KNOWN);
 	assert_int_equal(b.at[1].state, LOAD_NEWER);
+	assert_int_equal(b.at[2].state, LOAD_REFUSED);
 	load_job_free(&j);
 	load_batch_done(&b);
 }
@@ -195,6 +252,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_new_becomes_nodes_edges_and_what_dangles),
+		cmocka_unit_test(what_dangles_is_put_aside_where_there_is_room),
+		cmocka_unit_test(a_node_is_changed_with_its_record),
 		cmocka_unit_test(what_is_known_or_in_quarantine_is_left_out),
 		cmocka_unit_test(answers_that_were_not_asked_for_are_refused),
 		cmocka_unit_test(rows_have_the_columns_of_the_tables),

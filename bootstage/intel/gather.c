@@ -1,7 +1,5 @@
 #include "bootstage/intel/gather.h"
 
-#include <sodium/crypto_generichash_blake2b.h>
-
 #include "base/parse.h"
 #include "bootstage/intel/jsontext.h"
 
@@ -266,26 +264,12 @@ int gather_aliases(struct gather *g, struct bytes src, struct bytes own, struct 
 	return r;
 }
 
-static void hash_with_edges(const struct gather *g, struct bytes text, uint8_t *ret, size_t n)
-{
-	crypto_generichash_blake2b_state h;
-
-	IGNORE(crypto_generichash_blake2b_init(&h, NULL, 0, n)); /* all of these fail for bad sizes only */
-	IGNORE(crypto_generichash_blake2b_update(&h, text.p, text.n));
-	for (size_t i = 0; i < g->n_edges; i++)
-		IGNORE(crypto_generichash_blake2b_update(&h, g->edges[i].dst.p, g->edges[i].dst.n));
-	IGNORE(crypto_generichash_blake2b_final(&h, ret, n));
-}
-
-void gather_record(const struct gather *g, struct bytes text, bool and_edges, struct record *ret)
+void gather_record(const struct gather *g, struct bytes text, bool edges_tell, struct record *ret)
 {
 	ret->nodes = g->nodes;
 	ret->n_nodes = g->n_nodes;
 	ret->edges = g->edges;
 	ret->n_edges = g->n_edges;
+	ret->edges_tell = edges_tell;
 	ret->text = text;
-	if (and_edges)
-		hash_with_edges(g, text, ret->hash, sizeof(ret->hash));
-	else
-		IGNORE(crypto_generichash_blake2b(ret->hash, sizeof(ret->hash), text.p, text.n, NULL, 0));
 }

@@ -56,7 +56,7 @@ MUST_USE int gather_tag(struct gather *g, struct bytes name, struct bytes *ret_k
  */
 MUST_USE int gather_aliases(struct gather *g, struct bytes src, struct bytes own, struct bytes list);
 
-/** Put what was gathered, and the text with its hash, into a record. @and_edges  the text does not say where the edges lead. */
-void gather_record(const struct gather *g, struct bytes text, bool and_edges, struct record *ret);
+/** Put what was gathered, and the text, into a record. @edges_tell  the text does not say where the edges lead. */
+void gather_record(const struct gather *g, struct bytes text, bool edges_tell, struct record *ret);
 
 #endif

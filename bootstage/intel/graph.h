@@ -152,9 +152,9 @@ struct edge {
 struct record {
 	struct bytes key;    /* of the record: STIX id, x-misp-...--UUID */
 	int64_t modified_us; /* microseconds since 1970, UTC; TIME_NONE where the format has none */
-	uint8_t hash[16];    /* BLAKE2b-128 of `text`; and of where its edges lead, when that is not in it */
 	bool revoked;
-	bool is_node; /* false for relationships, which are only their edges */
+	bool is_node;    /* false for relationships, which are only their edges */
+	bool edges_tell; /* where the edges lead is not in `text`: other ones are another version */
 	const struct node *nodes;
 	size_t n_nodes;
 	const struct edge *edges;

@@ -503,18 +503,10 @@ static int reconnect(struct lane *l, struct why *w)
 	return r ? r : -ENOTCONN;
 }
 
-static struct pg_uuid hash_of_record(const struct record *r)
-{
-	struct pg_uuid h;
-
-	memcpy(h.b, r->hash, sizeof(h.b));
-	return h;
-}
-
 static int quarantine(struct lane *l, struct why *w)
 {
 	const struct load_entry *e = &l->working.at[l->ranges[l->n_ranges - 1].first];
-	const struct pg_uuid names[2] = { e->rec, hash_of_record(&e->r) };
+	const struct pg_uuid names[2] = { e->rec, e->hash };
 	AUTO_PG_PARAMS p = { 0 };
 	int r;
 

@@ -3,8 +3,11 @@
 #include <sodium/crypto_hash_sha256.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+
 #define CHUNK (512u << 10)
 #define ALIGN 16u
+#define GROUP 64u /* of records that are hashed at once */
 
 struct load_chunk {
 	struct load_chunk *next;
@@ -247,6 +250,35 @@ void load_batch_forget(struct load_batch *b, const struct load_entry *later)
 		b->at[slot - 1].state = LOAD_KNOWN;
 }
 
+/* --- hashes --- */
+
+static struct hash hash_with_edges(const struct hash *text, const struct record *r)
+{
+	struct hasher h;
+
+	hasher_init(&h);
+	hasher_add(&h, bytes_of(text->b, sizeof(text->b)));
+	for (size_t i = 0; i < r->n_edges; i++)
+		hasher_add(&h, r->edges[i].dst);
+	return hasher_end(&h);
+}
+
+/* At most GROUP. */
+static void hash_some(struct load_entry *at, size_t n)
+{
+	struct bytes texts[GROUP] = { 0 };
+	struct hash hashes[GROUP];
+
+	for (size_t i = 0; i < n; i++)
+		texts[i] = at[i].r.text;
+	hash_many(texts, n, hashes);
+	for (size_t i = 0; i < n; i++) {
+		if (at[i].r.edges_tell)
+			hashes[i] = hash_with_edges(&hashes[i], &at[i].r);
+		memcpy(at[i].hash.b, hashes[i].b, sizeof(at[i].hash.b));
+	}
+}
+
 void load_batch_close(struct load_batch *b)
 {
 	size_t n = 0;
@@ -256,4 +288,6 @@ void load_batch_close(struct load_batch *b)
 			b->at[n++] = b->at[i];
 	b->doubles += b->n - n;
 	b->n = n;
+	for (size_t i = 0; i < n; i += GROUP)
+		hash_some(b->at + i, n - i < GROUP ? n - i : GROUP);
 }

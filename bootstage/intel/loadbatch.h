@@ -13,7 +13,7 @@ enum load_state {
 	LOAD_ASK,   /* nobody knows yet */
 	LOAD_KNOWN, /* the store has it, or something newer */
 	LOAD_NEW,
-	LOAD_NEWER, /* than what the store has */
+	LOAD_NEWER,   /* than what the store has */
 	LOAD_REFUSED, /* is in quarantine */
 	LOAD_ASIDE,   /* new or newer, but an end is not there yet: later */
 };
@@ -21,6 +21,8 @@ enum load_state {
 struct load_entry {
 	struct pg_uuid rec; /* record_number() */
 	struct record r;    /* its memory is the batch's */
+	struct pg_uuid
+		hash; /* once the batch is closed: half a BLAKE2b-256 of the text; or of all of that and where the edges lead */
 	enum load_state state;
 	size_t bytes; /* of the copy */
 };
@@ -58,7 +60,7 @@ MUST_USE int load_batch_add(struct load_batch *b, const struct pg_uuid *rec, con
 MUST_USE int load_batch_put(struct load_batch *b, const struct load_entry *e, struct why *w);
 /** What came later than the record of the batch with this number is in the store: the record is not wanted, unless it is newer. */
 void load_batch_forget(struct load_batch *b, const struct load_entry *later);
-/** Drop what is not wanted, which counts as doubles. Afterwards nothing can be added before load_batch_reset(). */
+/** Hash the records; drop what is not wanted, which counts as doubles. Afterwards nothing can be added before load_batch_reset(). */
 void load_batch_close(struct load_batch *b);
 
 /**

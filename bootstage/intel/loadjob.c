@@ -47,7 +47,7 @@ void load_job_ask(const struct load_job *j, struct pg_params *p)
 		const struct load_entry *e = &j->batch->at[j->first + i];
 
 		recs[i] = e->rec;
-		memcpy(hashes[i].b, e->r.hash, sizeof(hashes[i].b));
+		hashes[i] = e->hash;
 		times[i] = e->r.modified_us;
 	}
 	pg_param_uuids(p, recs, j->n);
@@ -572,7 +572,7 @@ void load_job_record_row(const struct load_job *j, size_t i, struct pg_rows *row
 	pg_put_uuid(rows, &e->rec);
 	pg_put_i32(rows, j->feed);
 	pg_put_time(rows, e->r.modified_us);
-	pg_put_bytes(rows, bytes_of(e->r.hash, sizeof(e->r.hash)));
+	pg_put_uuid(rows, &e->hash);
 	pg_put_bool(rows, e->r.revoked);
 	if (e->r.is_node && e->r.n_nodes)
 		pg_put_i64(rows, j->keys[*slot_of(j, e->r.nodes[0].key) - 1].id);

@@ -59,7 +59,6 @@ static int take(void *arg, const struct record *r, struct why *w)
 	must(r->is_node == (r->n_nodes > 0) && (!r->is_node || bytes_equal(r->nodes[0].key, r->key)));
 	add_key(g, r->key);
 	add(g, r->text);
-	hasher_add(&g->h, bytes_of(r->hash, sizeof(r->hash)));
 	for (size_t i = 0; i < r->n_nodes; i++) {
 		add_key(g, r->nodes[i].key);
 		must(r->nodes[i].name.n <= GRAPH_NAME_MAX);

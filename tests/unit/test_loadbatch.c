@@ -1,6 +1,7 @@
 /* What a batch keeps of the records that come: copies, of each object the newest, of what is revoked only that it is there. */
 #include "bootstage/intel/loadbatch.h"
 
+#include "base/hash.h"
 #include "tests/support.h"
 
 static const struct node one_node[] = {
@@ -185,6 +186,53 @@ static void records_go_from_one_batch_to_another(void **state)
 	load_batch_done(&b);
 }
 
+static void every_text_has_its_hash(void **state)
+{
+	char key[20], text[400];
+	struct load_batch b;
+	struct record r;
+	struct hash want;
+
+	(void)state;
+	assert_int_equal(load_batch_init(&b, 200, 1 << 20, NULL), 0);
+	for (int i = 0; i < 150; i++) {
+		(void)snprintf(key, sizeof(key), "tool--%d", i);
+		(void)snprintf(text, sizeof(text), "%*d", 2 * i + 5, i);
+		r = record_of(key, 1, text);
+		add(&b, &r);
+	}
+	load_batch_close(&b);
+	for (size_t i = 0; i < b.n; i++) {
+		want = hash_of(b.at[i].r.text);
+		assert_memory_equal(b.at[i].hash.b, want.b, sizeof(b.at[i].hash.b));
+	}
+	load_batch_done(&b);
+}
+
+/* As MISP's events, whose texts are only what is left of them without their members. */
+static void edges_are_part_of_the_hash_where_the_text_does_not_tell(void **state)
+{
+	struct edge other = one_edge[0];
+	struct load_batch b;
+	struct pg_uuid hash[4];
+
+	(void)state;
+	other.dst = bytes_str("identity--2");
+	for (int i = 0; i < 4; i++) {
+		struct record r = record_of("malware--1", 5, "{}");
+
+		r.edges_tell = i & 1;
+		r.edges = i & 2 ? &other : one_edge;
+		assert_int_equal(load_batch_init(&b, 10, 1 << 20, NULL), 0);
+		add(&b, &r);
+		load_batch_close(&b);
+		hash[i] = b.at[0].hash;
+		load_batch_done(&b);
+	}
+	assert_memory_equal(hash[0].b, hash[2].b, sizeof(hash[0].b));
+	assert_memory_not_equal(hash[1].b, hash[3].b, sizeof(hash[0].b));
+}
+
 /* As record_of() of the schema says: printf 'malware--x' | sha256sum. */
 static void numbers_are_those_of_the_schema(void **state)
 {
@@ -211,6 +259,8 @@ int main(void)
 		cmocka_unit_test(it_is_full_by_records_or_bytes_and_empty_again),
 		cmocka_unit_test(what_came_later_and_is_stored_is_not_stored_before),
 		cmocka_unit_test(records_go_from_one_batch_to_another),
+		cmocka_unit_test(every_text_has_its_hash),
+		cmocka_unit_test(edges_are_part_of_the_hash_where_the_text_does_not_tell),
 		cmocka_unit_test(numbers_are_those_of_the_schema),
 	};
 

@@ -20,6 +20,13 @@ uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+void sleep_ms(unsigned int ms)
+{
+	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
 /* Default signal handling and no blocked signals for the child, whatever ours are; a group of its own, to end it as one. */
 static int set_attributes(posix_spawnattr_t *attr)
 {

@@ -35,5 +35,7 @@ MUST_USE int proc_must(const char *const *argv, unsigned int timeout_ms, struct 
 
 /** Milliseconds of CLOCK_MONOTONIC, for deadlines and figures. */
 uint64_t now_ms(void);
+/** Sleep that long; a signal that is caught ends it early. */
+void sleep_ms(unsigned int ms);
 
 #endif

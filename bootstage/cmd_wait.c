@@ -3,7 +3,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/args.h"
 #include "base/parse.h"
@@ -14,13 +13,6 @@
 
 #define STEP_MS      100u
 #define LATE_SECONDS 600u /* for a stage of a phase that starts together with its units */
-
-static void sleep_ms(unsigned int ms)
-{
-	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	(void)nanosleep(&t, NULL);
-}
 
 /* Which stage, and how long: what runs before any unit has its result by now, or never will. */
 static int choose(const struct stageplaces *p, const char *name, const char *timeout, uint64_t *ret_seconds,

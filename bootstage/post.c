@@ -1,7 +1,6 @@
 #include "bootstage/post.h"
 
 #include <sys/reboot.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -13,19 +12,11 @@
 /* How long another program may hold the machine. A trial needs its verdict; anything else can wait for the next boot. */
 #define LOCK_TRIAL_MS  120000u
 #define LOCK_OTHER_MS  5000u
-#define LOCK_STEP_MS   250u
 #define COMMIT_TRIES   3
 #define COMMIT_STEP_MS 2000u
 #define REBOOT_WAIT_S  90u
 
 static struct machine machine; /* too large for a stack; there is one */
-
-static void sleep_ms(unsigned int ms)
-{
-	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	(void)nanosleep(&t, NULL);
-}
 
 static void facts_of(const struct machine *m, bool healthy, struct verdict_facts *ret)
 {
@@ -38,26 +29,6 @@ static void facts_of(const struct machine *m, bool healthy, struct verdict_facts
 		.newer_record = !m->has_record && m->record_why.code == -EPROTONOSUPPORT,
 		.healthy = healthy,
 	};
-}
-
-/* Open for writing; wait while another program has the machine. */
-static int open_to_write(const char *conf_path, unsigned int wait_ms, struct why *w)
-{
-	uint64_t end = now_ms() + wait_ms;
-
-	for (;;) {
-		struct why last = { 0 };
-		int r = machine_open(conf_path, MACHINE_WRITE, &machine, &last);
-
-		if (r == 0)
-			return 0;
-		IGNORE(machine_close(&machine, NULL)); /* nothing was written */
-		if (r != -EWOULDBLOCK || now_ms() >= end) {
-			*w = last;
-			return r;
-		}
-		sleep_ms(LOCK_STEP_MS);
-	}
 }
 
 static void close_machine(void)
@@ -73,7 +44,7 @@ static void note_stage(const char *conf_path)
 {
 	struct why w = { 0 };
 	struct bootrec rec;
-	int r = open_to_write(conf_path, LOCK_OTHER_MS, &w);
+	int r = machine_open(conf_path, MACHINE_WRITE, LOCK_OTHER_MS, &machine, &w);
 
 	if (!r && machine.has_record) {
 		rec = machine.boot.rec;
@@ -184,11 +155,12 @@ static void decide_and_act(const char *conf_path, const struct health *h, bool o
 	struct why w = { 0 };
 
 	v->probed_us = early_time_us();
-	if (open_to_write(conf_path, on_trial ? LOCK_TRIAL_MS : LOCK_OTHER_MS, &w)) {
+	if (machine_open(conf_path, MACHINE_WRITE, on_trial ? LOCK_TRIAL_MS : LOCK_OTHER_MS, &machine, &w)) {
 		v->result = on_trial ? (v->healthy ? VERDICT_UNDONE : VERDICT_FAILED)
 				     : (v->healthy ? VERDICT_HEALTHY : VERDICT_UNHEALTHY);
 		undone(v, "the machine cannot be changed", &w);
 		v->rebooting = v->result == VERDICT_FAILED;
+		close_machine();
 		return;
 	}
 	facts_of(&machine, v->healthy, &f);
@@ -279,7 +251,7 @@ static void judge(const char *conf_path, const struct phase_run *run, const stru
 	struct verdict_facts f;
 	struct health health = { 0 };
 	struct why w = { 0 };
-	int r = machine_open(conf_path, MACHINE_READ, &machine, &w);
+	int r = machine_open(conf_path, MACHINE_READ, 0, &machine, &w);
 	bool begun;
 
 	conf = machine.conf;
@@ -350,7 +322,7 @@ bool post_refused(const char *conf_path, const struct phase_run *run, struct ver
 	static const struct why known;
 	struct verdict_facts f;
 	struct why w = { 0 };
-	int r = machine_open(conf_path, MACHINE_READ, &machine, &w);
+	int r = machine_open(conf_path, MACHINE_READ, 0, &machine, &w);
 
 	*ret = (struct verdict){ .slot = SLOT_NONE, .role = ROLE_FOREIGN };
 	if (r == -EOPNOTSUPP) {

@@ -4,11 +4,22 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/proc.h"
 
-static int take_lock(struct machine *m, struct why *w)
+#define LOCK_STEP_MS 50u
+
+static int busy(struct why *w)
 {
+	(void)fail(w, -EWOULDBLOCK, "another install, commit or rollback is going on (%s is locked)", MACHINE_LOCK);
+	return why_next(w, -EWOULDBLOCK, "wait until it is done; 'tandem status' shows how far it is");
+}
+
+static int take_lock(struct machine *m, unsigned int wait_ms, struct why *w)
+{
+	uint64_t end = now_ms() + wait_ms;
 	int r = dir_make(HANDOVER_FOLDER, 0755, w);
 
 	if (r)
@@ -16,12 +27,16 @@ static int take_lock(struct machine *m, struct why *w)
 	m->lock = open(MACHINE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (m->lock < 0)
 		return fail_errno(w, "%s", MACHINE_LOCK);
-	if (flock(m->lock, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return fail_errno(w, "%s", MACHINE_LOCK);
-	(void)fail(w, -EWOULDBLOCK, "another install, commit or rollback is going on (%s is locked)", MACHINE_LOCK);
-	return why_next(w, -EWOULDBLOCK, "wait until it is done; 'tandem status' shows how far it is");
+	while (flock(m->lock, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return fail_errno(w, "%s", MACHINE_LOCK);
+		if (interrupt_seen())
+			return fail(w, -ECANCELED, "interrupted");
+		if (now_ms() >= end)
+			return busy(w);
+		sleep_ms(LOCK_STEP_MS);
+	}
+	return 0;
 }
 
 /* The device that is mounted at /, as the kernel says it, by its number: names in mount tables can be anything. */
@@ -122,7 +137,8 @@ static int open_record(struct machine *m, enum machine_mode mode, struct why *w)
 	return r == -ENODATA || r == -EPROTONOSUPPORT ? 0 : r ? fail(w, r, "%s", m->record_why.text) : 0;
 }
 
-int machine_open(const char *conf_path, enum machine_mode mode, struct machine *ret, struct why *w)
+int machine_open(const char *conf_path, enum machine_mode mode, unsigned int wait_ms, struct machine *ret,
+		 struct why *w)
 {
 	char root[DISK_NAME_MAX];
 	struct why none = { 0 };
@@ -142,7 +158,7 @@ int machine_open(const char *conf_path, enum machine_mode mode, struct machine *
 		(void)fail(w, -EPERM, "must be run as root: the slots and the boot record are raw partitions");
 		return why_next(w, -EPERM, "run it with sudo, or as root");
 	}
-	r = mode == MACHINE_WRITE ? take_lock(ret, w) : 0;
+	r = mode == MACHINE_WRITE ? take_lock(ret, wait_ms, w) : 0;
 	if (r)
 		return r;
 	ret->boot.conf = &ret->conf;

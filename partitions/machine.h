@@ -10,6 +10,10 @@
 
 #define MACHINE_LOCK HANDOVER_FOLDER "/lock"
 
+/* How long a command waits for who changes the machine: longer than a commit, a rollback or the end of a boot takes. An
+ * install takes longer, and whoever meets one had better hear of it. */
+#define MACHINE_PATIENCE_MS 10000u
+
 enum machine_mode {
 	MACHINE_READ,  /* to look: no lock, the state partition is opened read-only */
 	MACHINE_WRITE, /* to change: one at a time, by a lock on MACHINE_LOCK */
@@ -35,12 +39,14 @@ struct machine {
 
 /**
  * Open the appliance that runs. conf_path NULL: the usual place.
+ * wait_ms: how long MACHINE_WRITE waits for another program.
  * A lost record and missing firmware variables are not failures: see has_record and efi_why.
- * Returns 0; -EOPNOTSUPP (refused) mode=host, ret->conf is valid; -EWOULDBLOCK another program is changing the machine;
- * -EPERM not root; or the cause, e.g. no boot disk.
+ * Returns 0; -EOPNOTSUPP (refused) mode=host, ret->conf is valid; -EWOULDBLOCK another program still changes the machine;
+ * -ECANCELED interrupted meanwhile; -EPERM not root; or the cause, e.g. no boot disk.
  * @ret  ended by machine_close() in any case
  */
-MUST_USE int machine_open(const char *conf_path, enum machine_mode mode, struct machine *ret, struct why *w);
+MUST_USE int machine_open(const char *conf_path, enum machine_mode mode, unsigned int wait_ms, struct machine *ret,
+			  struct why *w);
 
 /** Mount the ESP, once; boot.esp is set. */
 MUST_USE int machine_esp(struct machine *m, struct why *w);

@@ -78,7 +78,7 @@ int appliance_open(const char *conf_path, enum machine_mode mode, struct applian
 	*ret = a;
 	if (!a)
 		return fail(w, -ENOMEM, "out of memory");
-	r = machine_open(conf_path, mode, &a->m, w);
+	r = machine_open(conf_path, mode, MACHINE_PATIENCE_MS, &a->m, w);
 	if (r)
 		return r;
 	a->parts = (struct install_parts){

@@ -308,6 +308,9 @@ exits 0 'and its rollback' in_slot b tandem rollback
 exits 3 'install: below the floor' in_slot b tandem install --progress none v2.reup
 exits 1 'one at a time' in_slot b sh -c 'mkdir -p /run/tandem && flock /run/tandem/lock tandem rollback'
 says 'another install, commit or rollback is going on'
+exits 3 'who is done soon is waited for' in_slot b sh -c '
+	mkdir -p /run/tandem; flock /run/tandem/lock sleep 1 & sleep 0.2; tandem install --progress none v2.reup'
+says 'below the floor'
 dd if=/dev/urandom of="${loop}p2" bs=64K count=2 conv=notrunc status=none
 exits 0 'status says so' in_slot b tandem status
 prints 'LOST'

@@ -16,12 +16,13 @@ static void mark_write(uint8_t p[MARK], uint64_t at)
 	put_le32(p + 12, tel_crc32(0, bytes_of(p, 12)));
 }
 
+/* All of one, or as much as there is. */
 static bool is_mark(struct bytes in, uint64_t at)
 {
 	uint8_t want[MARK];
 
 	mark_write(want, at);
-	return in.n >= MARK && memcmp(in.p, want, MARK) == 0;
+	return memcmp(in.p, want, in.n < MARK ? in.n : MARK) == 0;
 }
 
 /* To where a frame or a mark may begin. */
@@ -39,9 +40,9 @@ static enum piece piece_at(struct bytes in, uint64_t at, size_t *ret_n)
 	struct tel_frame f;
 	int r;
 
-	*ret_n = MARK;
+	*ret_n = in.n < MARK ? in.n : MARK;
 	if (is_mark(in, at))
-		return PIECE_MARK;
+		return in.n < MARK ? PIECE_SHORT : PIECE_MARK;
 	r = tel_frame_read(in, &f, NULL);
 	*ret_n = f.whole.n ? f.whole.n : pass_over(in);
 	return r == 0 ? PIECE_FRAME : r == -ENODATA ? PIECE_SHORT : r == -EPROTONOSUPPORT ? PIECE_NEWER : PIECE_BAD;

@@ -313,6 +313,38 @@ static void a_byte_that_rots_costs_one_frame(void **state)
 	}
 }
 
+/* The file is looked at in pieces of 2 MiB: what lies across the end of one counts like all else. */
+static void a_mark_across_the_end_of_what_is_read_at_once_counts(void **state)
+{
+	const size_t piece = (size_t)2 * TEL_FRAME_MAX, many = 1019;
+	AUTO_FREE uint8_t *p = malloc(piece);
+
+	(void)state;
+	assert_non_null(p);
+	for (size_t before = 2; before < 16; before += 2) {
+		struct telspool_disk d = { .fd = -1 };
+		struct telspool s;
+		struct why w = { 0 };
+		size_t n = 0, left;
+
+		assert_ok(telspool_disk_open(&d, scratch_path("across"), &w), w);
+		assert_ok(telspool_open(&s, &telspool_disk, &d, UINT32_MAX, &w), w);
+		for (uint64_t seq = 1; seq <= many; seq++)
+			n += frame(p + n, seq, 1000);
+		left = piece - before - 16 - n - TEL_HEADER - TEL_EVENT_HEAD;
+		n += frame(p + n, many + 1, left / 2);
+		assert_ok(telspool_append(&s, bytes_of(p, n), &w), w);
+		assert_int_equal(s.end_bytes, piece - before);
+		assert_ok(telspool_append(&s, bytes_of(p, frame(p, many + 2, 10)), &w), w);
+		telspool_close(&s);
+		assert_ok(telspool_open(&s, &telspool_disk, &d, UINT32_MAX, &w), w);
+		assert_int_equal(replay(&s, 1, false), many + 2);
+		assert_int_equal(s.lost_bytes, 0);
+		telspool_close(&s);
+		telspool_disk_close(&d);
+	}
+}
+
 static void files_are_kept_and_locked(void **state)
 {
 	struct telspool_disk d = { .fd = -1 }, other = { .fd = -1 };
@@ -345,6 +377,7 @@ int main(void)
 		cmocka_unit_test(a_full_spool_takes_nothing_and_keeps_what_it_has),
 		cmocka_unit_test(a_full_disk_takes_nothing_and_leaves_no_half_frame),
 		cmocka_unit_test(a_byte_that_rots_costs_one_frame),
+		cmocka_unit_test(a_mark_across_the_end_of_what_is_read_at_once_counts),
 		cmocka_unit_test(files_are_kept_and_locked),
 	};
 

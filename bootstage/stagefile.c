@@ -1,14 +1,10 @@
 #include "bootstage/stagefile.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sys/stat.h>
 
 #include "base/ini.h"
-#include "base/io.h"
 #include "base/parse.h"
+#include "bootstage/dropfiles.h"
 
 #define SUFFIX ".stage"
 
@@ -54,9 +50,7 @@ bool stage_failure_named(const char *word, enum stage_failure *ret)
 
 bool stage_name_valid(const char *name)
 {
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-
-	return n > 0 && n < STAGE_NAME_MAX && !name[n] && isalnum((unsigned char)name[0]);
+	return dropfile_name_valid(name, STAGE_NAME_MAX);
 }
 
 /* --- keys --- */
@@ -185,13 +179,7 @@ static const struct ini_key keys[] = {
 
 static int name_of(const char *file, const char *path, struct stage *s, struct why *w)
 {
-	size_t n = strlen(file), end = strlen(SUFFIX);
-	bool shape = n > 3 + end && n < sizeof(s->file) && isdigit((unsigned char)file[0]) &&
-		     isdigit((unsigned char)file[1]) && file[2] == '-' && strcmp(file + n - end, SUFFIX) == 0;
-
-	if (shape && n - 3 - end < STAGE_NAME_MAX)
-		(void)snprintf(s->name, sizeof(s->name), "%.*s", (int)(n - 3 - end), file + 3);
-	if (!stage_name_valid(s->name))
+	if (strlen(file) >= sizeof(s->file) || !dropfile_name(file, SUFFIX, s->name, sizeof(s->name)))
 		return misuse(w, -EBADMSG,
 			      "%s: stage files are named NN-NAME.stage: two digits, then up to %u lower-case letters, "
 			      "digits, '_' and '-'",
@@ -242,72 +230,16 @@ int stagefile_parse(struct bytes text, const char *file, const char *path, struc
 
 /* --- folders --- */
 
-/* A file by its name, and the folder that it counts in. */
-struct found {
-	char file[NAME_MAX + 1];
-	const char *folder;
-};
-
-static int by_file(const void *a, const void *b)
-{
-	return strcmp(((const struct found *)a)->file, ((const struct found *)b)->file);
-}
-
-static int note(struct found *found, size_t *n, const char *folder, const char *file, struct why *w)
-{
-	size_t i = 0;
-
-	while (i < *n && strcmp(found[i].file, file) != 0)
-		i++;
-	if (i == STAGES_MAX)
-		return misuse(w, -E2BIG, "%s: more than %u stages", folder, STAGES_MAX);
-	(void)snprintf(found[i].file, sizeof(found[i].file), "%s", file);
-	found[i].folder = folder;
-	*n += i == *n;
-	return 0;
-}
-
-static int look(const char *folder, struct found *found, size_t *n, struct why *w)
-{
-	AUTO_DIR *dir = opendir(folder);
-	const struct dirent *d;
-	int r = 0;
-
-	if (!dir)
-		return errno == ENOENT ? 0 : fail_errno(w, "%s", folder);
-	errno = 0;
-	while (!r && (d = readdir(dir))) {
-		size_t len = strlen(d->d_name);
-
-		if (d->d_name[0] != '.' && len > strlen(SUFFIX) &&
-		    strcmp(d->d_name + len - strlen(SUFFIX), SUFFIX) == 0)
-			r = note(found, n, folder, d->d_name, w);
-		errno = 0;
-	}
-	return r ? r : errno ? fail_errno(w, "%s", folder) : 0;
-}
-
-static bool masked(const char *path)
-{
-	struct stat here, null;
-
-	return stat(path, &here) == 0 && stat("/dev/null", &null) == 0 && S_ISCHR(here.st_mode) &&
-	       here.st_rdev == null.st_rdev;
-}
-
-static int take(struct stages *s, const struct found *f, struct why *w)
+static int take(struct stages *s, const struct dropfile *f, struct why *w)
 {
 	AUTO_FREE char *text = NULL;
 	char path[PATH_MAX];
 	size_t n = 0;
-	int r;
+	int r = dropfiles_read(f, &text, &n, path, w);
 
-	if (snprintf(path, sizeof(path), "%s/%s", f->folder, f->file) >= (int)sizeof(path))
-		return fail(w, -ENAMETOOLONG, "%s/%s: name too long", f->folder, f->file);
-	if (masked(path))
-		return 0;
-	r = file_read(AT_FDCWD, path, INI_TEXT_MAX, &text, &n, w);
-	r = r ? r : stagefile_parse(bytes_of(text, n), f->file, path, &s->at[s->n], w);
+	if (r || !text)
+		return r;
+	r = stagefile_parse(bytes_of(text, n), f->file, path, &s->at[s->n], w);
 	for (size_t i = 0; !r && i < s->n; i++)
 		if (strcmp(s->at[i].name, s->at[s->n].name) == 0)
 			r = misuse(w, -EBADMSG, "%s: there is a stage '%s' already, in %s", path, s->at[i].name,
@@ -318,20 +250,16 @@ static int take(struct stages *s, const struct found *f, struct why *w)
 
 int stages_load(const char *const *folders, size_t n_folders, struct stages *ret, struct why *w)
 {
-	AUTO_FREE struct found *found = calloc(STAGES_MAX, sizeof(*found));
+	static const struct dropfiles files = { .suffix = SUFFIX, .what = "stages", .max = STAGES_MAX };
+	AUTO_FREE struct dropfile *found = calloc(STAGES_MAX, sizeof(*found));
 	AUTO_STAGES s = { .at = calloc(STAGES_MAX, sizeof(*s.at)) };
-	size_t n = 0;
-	int r = found && s.at ? 0 : fail(w, -ENOMEM, "stages: out of memory");
+	int r = 0, n = found && s.at ? dropfiles_find(&files, folders, n_folders, found, w)
+				     : fail(w, -ENOMEM, "stages: out of memory");
 
-	for (size_t i = 0; !r && i < n_folders; i++)
-		r = look(folders[i], found, &n, w);
-	if (r)
-		return r;
-	qsort(found, n, sizeof(*found), by_file);
-	for (size_t i = 0; !r && i < n; i++)
+	for (int i = 0; !r && i < n; i++)
 		r = take(&s, &found[i], w);
-	if (r)
-		return r;
+	if (n < 0 || r)
+		return n < 0 ? n : r;
 	*ret = s;
 	s = (struct stages){ 0 };
 	return 0;

@@ -12,7 +12,7 @@ PREFIX ?= /usr
 LIBEXEC := $(PREFIX)/libexec/tandem
 VERSION := 0.1.0
 
-DIRS := base partitions updater bootstage bootstage/intel tuning tests
+DIRS := base partitions updater bootstage bootstage/intel bootstage/trainer tuning tests
 LIB :=
 PROGS :=
 TESTS :=
@@ -125,7 +125,7 @@ compile_commands.json: progs
 SOURCES = $(wildcard $(DIRS:%=%/*.[ch]) base/net/*.[ch] tests/*/*.[ch])
 # One file at a time: given several, clang-tidy 14 calls each va_list uninitialised from the second file on.
 tidy: compile_commands.json
-	@printf '%s\n' $(wildcard base/*.c base/net/*.c partitions/*.c updater/*.c bootstage/*.c bootstage/intel/*.c tuning/*.c) | xargs -n1 -P2 clang-tidy --quiet -p .
+	@printf '%s\n' $(wildcard base/*.c base/net/*.c partitions/*.c updater/*.c bootstage/*.c bootstage/intel/*.c bootstage/trainer/*.c tuning/*.c) | xargs -n1 -P2 clang-tidy --quiet -p .
 format:
 	clang-format -i $(SOURCES)
 

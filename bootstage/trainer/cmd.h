@@ -1,0 +1,18 @@
+/*
+ * cmd - the verbs of `tandem-train`, one function each. They parse their options, print, and return an exit code.
+ */
+#ifndef BOOTSTAGE_TRAINER_CMD_H
+#define BOOTSTAGE_TRAINER_CMD_H
+
+#define PROGRAM "tandem-train"
+
+/* Options of every verb; `p` is a struct trainplaces (places.h). */
+#define PLACES_OPTS(p)                                                                                                 \
+	{ .name = "root", .arg = "DIR", .help = "in front of every path of this machine", .value = &(p).root },        \
+	{                                                                                                              \
+		.name = "config", .arg = "FILE", .help = "instead of " SYSCONF_PATH, .value = &(p).conf                \
+	}
+
+int cmd_status(int argc, char **argv);
+
+#endif

@@ -208,14 +208,14 @@ static size_t behind_space(const struct carve *c, size_t off)
 	return (size_t)(scan_space(c->buf + c->at + off, c->buf + c->n) - (c->buf + c->at));
 }
 
-/* Whether the object at off has numbers for keys, or nothing in it; -EAGAIN. */
+/* Whether the object at off has numbers for keys, or nothing in it; -EAGAIN: that may still come. */
 static int is_list(const struct carve *c, size_t off)
 {
 	size_t key = behind_space(c, off + 1), left = c->n - c->at - key;
 	const uint8_t *p = c->buf + c->at + key;
 
 	if (left < 2)
-		return c->eof ? 0 : -EAGAIN;
+		return c->eof || c->n - c->at > c->record_max ? 0 : -EAGAIN;
 	return p[0] == '}' || (p[0] == '"' && p[1] >= '0' && p[1] <= '9');
 }
 

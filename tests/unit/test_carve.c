@@ -274,6 +274,27 @@ static void records_beyond_the_limit_are_passed_over(void **state)
 }
 
 /* Whether a record is taken does not depend on how the stream is cut into blocks. */
+/* Up to the first key of a list's object nothing tells whether it is one: that is not waited for without end. */
+static void padding_in_front_of_a_list_is_no_endless_wait(void **state)
+{
+	static const char *const lists[] = { "objects", "Attribute", "response", "Event" };
+	const size_t n = 600u << 10;
+	AUTO_FREE char *text = malloc(n + 200);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		size_t at = (size_t)snprintf(text, 200, "{\"%s\":{", lists[i]);
+		struct sums s;
+
+		memset(text + at, ' ', n);
+		at += n;
+		at += (size_t)snprintf(text + at, 200, "}}\n" A "\n");
+		carve_bytes(bytes_of(text, at), 0, 1000, &s);
+		assert_int_equal(s.good, 1);
+	}
+}
+
 static void the_limit_is_exact(void **state)
 {
 	struct sums s;
@@ -651,6 +672,7 @@ int main(void)
 		cmocka_unit_test(damage_in_an_event_costs_what_is_damaged),
 		cmocka_unit_test(a_source_that_fails_ends_the_feed_with_its_reason),
 		cmocka_unit_test(records_beyond_the_limit_are_passed_over),
+		cmocka_unit_test(padding_in_front_of_a_list_is_no_endless_wait),
 		cmocka_unit_test(the_limit_is_exact),
 		cmocka_unit_test(hostile_feeds_are_looked_at_a_few_times_only),
 		cmocka_unit_test(hostile_padding_is_looked_at_a_few_times_only),

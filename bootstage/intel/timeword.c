@@ -53,7 +53,7 @@ int64_t timeword_now(void)
 
 void timeword_print(int64_t us, char ret[21])
 {
-	time_t s = (time_t)(us >= 0 ? us / SECOND_US : -((SECOND_US - 1 - us) / SECOND_US));
+	time_t s = (time_t)(us / SECOND_US - (us % SECOND_US < 0));
 	struct tm t;
 
 	if (!gmtime_r(&s, &t) || strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &t) != 20)

@@ -63,6 +63,8 @@ static void print_is_read_again(void **state)
 	}
 	timeword_print(INT64_MAX, text);
 	assert_string_equal(text, "");
+	timeword_print(INT64_MIN, text);
+	assert_string_equal(text, "");
 }
 
 int main(void)

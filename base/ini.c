@@ -7,10 +7,9 @@
 #include "base/io.h"
 #include "base/parse.h"
 
-#define KEYS_MAX       4096u
-#define LINE_MAX_BYTES 190u /* inih's line buffer holds 200 with its terminators */
-#define BLANKS         " \t\r\v\f"
-#define SECTION_MAX    49u /* inih cuts longer names without a word */
+#define KEYS_MAX    4096u
+#define BLANKS      " \t\r\v\f"
+#define SECTION_MAX 49u /* inih cuts longer names without a word */
 
 struct reader {
 	struct bytes text;
@@ -117,9 +116,9 @@ static char *next_line(char *out, int room, void *stream)
 	if (r->at == r->text.n || r->result)
 		return NULL;
 	line = cut_line(r);
-	if (line.n > LINE_MAX_BYTES || line.n + 2 > (size_t)room) {
+	if (line.n > INI_LINE_MAX || line.n + 2 > (size_t)room) {
 		r->result = misuse(r->w, -EBADMSG, "%s:%u: line of %zu bytes, the limit is %u", r->name, r->line,
-				   line.n, LINE_MAX_BYTES);
+				   line.n, INI_LINE_MAX);
 		return NULL;
 	}
 	if (memchr(line.p, '\0', line.n)) {

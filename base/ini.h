@@ -28,6 +28,7 @@ struct ini_key {
 };
 
 #define INI_TEXT_MAX (1u << 20)
+#define INI_LINE_MAX 190u /* bytes; inih holds 200 with its terminators */
 
 /**
  * Read `text`; call the table's setters with `into`.

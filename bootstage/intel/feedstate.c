@@ -78,8 +78,8 @@ static size_t put(char *out, size_t room, const char *key, const char *value)
 {
 	size_t n = strlen(value);
 
-	if (n == 0 || n > 170 || !text_printable(bytes_str(value)) || strchr(value, '\t') || strstr(value, " ;") ||
-	    value[0] == ' ' || value[n - 1] == ' ' || value[0] == ';')
+	if (n == 0 || strlen(key) + 1 + n > INI_LINE_MAX || !text_printable(bytes_str(value)) || strchr(value, '\t') ||
+	    strstr(value, " ;") || value[0] == ' ' || value[n - 1] == ' ' || value[0] == ';')
 		return 0;
 	return (size_t)snprintf(out, room, "%s=%s\n", key, value);
 }

@@ -144,6 +144,25 @@ static void state_is_kept_and_found_again(void **state)
 	assert_int_equal(got.result, FEED_NEVER);
 }
 
+/* Else it is another feed's state each time, and the feed is due again as soon as it was loaded. */
+static void the_longest_source_is_found_again(void **state)
+{
+	char text[220], source[FEEDCONF_TEXT];
+	struct feedstate s = { .result = FEED_LOADED, .ended_s = 9, .stamp = "x" }, got;
+	struct why w = { 0 };
+	struct feedconf f;
+
+	(void)state;
+	memset(source, 'a', sizeof(source));
+	(void)snprintf(text, sizeof(text), "[feed]\nsource=/%.182s\n", source);
+	f = parsed(text);
+	(void)snprintf(s.source, sizeof(s.source), "%s", f.source);
+	assert_ok(feedstate_write(scratch(), &f, &s, &w), w);
+	feedstate_read(scratch(), &f, &got);
+	assert_int_equal(got.ended_s, 9);
+	assert_string_equal(got.stamp, "x");
+}
+
 static void texts_that_a_state_file_cannot_hold_are_left_out(void **state)
 {
 	static const char *const bad[] = { "a ;b", " a", "a ", "a\nb", "\xff", "a\tb" };
@@ -186,6 +205,7 @@ int main(void)
 		cmocka_unit_test(file_names_a_feed),
 		cmocka_unit_test(a_wrong_file_does_not_take_the_others_along),
 		cmocka_unit_test(state_is_kept_and_found_again),
+		cmocka_unit_test(the_longest_source_is_found_again),
 		cmocka_unit_test(texts_that_a_state_file_cannot_hold_are_left_out),
 		cmocka_unit_test(failures_are_tried_sooner_and_then_less_often),
 	};

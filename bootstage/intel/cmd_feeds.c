@@ -109,7 +109,8 @@ static void state_json(struct json *j, const struct feedconf *f, const struct fe
 	json_text(j, "began", time_text(s->began_s, text));
 	json_text(j, "ended", time_text(s->ended_s, text));
 	json_text(j, "loaded", time_text(s->loaded_s, text));
-	json_text(j, "due", f->bad.code || !f->enabled ? "" : time_text(feedstate_due(f, s), text));
+	json_text(j, "due",
+		  f->bad.code || !f->enabled ? "" : time_text(feedstate_due(f, s, (uint64_t)time(NULL)), text));
 	json_u64(j, "failures", s->failures);
 	json_u64(j, "busy_ms", s->busy_ms);
 	json_u64(j, "bytes", s->bytes);
@@ -251,7 +252,7 @@ static size_t choose(const struct options *o, const struct args *args, const str
 			continue;
 		}
 		feedstate_read(o->state, c, &s);
-		due = args->n || o->all || o->again ? 0 : feedstate_due(c, &s);
+		due = args->n || o->all || o->again ? 0 : feedstate_due(c, &s, now);
 		if (due <= now)
 			ret[n++] = c;
 		else if (due < *ret_next_s)

@@ -144,11 +144,11 @@ int feedstate_write(const char *folder, const struct feedconf *f, const struct f
 	return file_replace(AT_FDCWD, path, text, n, 0644, w);
 }
 
-uint64_t feedstate_due(const struct feedconf *f, const struct feedstate *s)
+uint64_t feedstate_due(const struct feedconf *f, const struct feedstate *s, uint64_t now_s)
 {
 	uint64_t wait = RETRY_S;
 
-	if (s->ended_s == 0)
+	if (s->ended_s == 0 || s->ended_s > now_s)
 		return 0;
 	if (s->result != FEED_FAILED)
 		return s->ended_s + f->interval_s;

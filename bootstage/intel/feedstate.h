@@ -39,7 +39,10 @@ void feedstate_read(const char *folder, const struct feedconf *f, struct feedsta
 /** Durable when it returns 0. */
 MUST_USE int feedstate_write(const char *folder, const struct feedconf *f, const struct feedstate *s, struct why *w);
 
-/** When it is to be loaded again, in seconds since 1970; 0: at once. After failures sooner than its interval. */
-uint64_t feedstate_due(const struct feedconf *f, const struct feedstate *s);
+/**
+ * When it is to be loaded again, in seconds since 1970; 0: at once. After failures sooner than its interval. A last run that
+ * is still to come was on a clock that went wrong, and says nothing.
+ */
+uint64_t feedstate_due(const struct feedconf *f, const struct feedstate *s, uint64_t now_s);
 
 #endif

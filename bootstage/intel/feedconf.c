@@ -10,6 +10,8 @@
 #include "base/io.h"
 #include "base/net/http.h"
 #include "base/parse.h"
+#include "bootstage/intel/jsontext.h"
+#include "bootstage/intel/taxii.h"
 
 #define INTERVAL_S  86400u
 #define TIMEOUT_S   3600u
@@ -138,7 +140,17 @@ SET_TEXT(cert_file)
 SET_TEXT(key_file)
 SET_TEXT(proxy)
 SET_TEXT(authorization_file)
-SET_TEXT(added_after)
+
+static int set_added_after(void *into, const char *sub, const char *value, struct why *w)
+{
+	struct reading *r = into;
+	int64_t us;
+
+	(void)sub;
+	if (jsontext_time(bytes_str(value), &us) || strlen(value) >= TAXII_DATE_MAX)
+		return misuse(w, -EBADMSG, "'%s' is no time like 2026-01-01T00:00:00Z", value);
+	return ini_text(r->f.added_after, sizeof(r->f.added_after), value, w);
+}
 
 static const struct ini_key keys[] = {
 	{ "feed", "source", set_source, false },       { "feed", "type", set_type, false },

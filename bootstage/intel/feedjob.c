@@ -305,47 +305,41 @@ static int run_page(struct work *k, const char *url, const struct http_options *
 }
 
 /* How far it was read: the next run goes on there, also when this one ends before the last page. */
-static int page_done(struct work *k, const struct http_facts *facts, struct why *w)
+static int page_done(struct work *k, const struct taxii_way *way, struct why *w)
 {
 	struct feedstate *s = &k->j->state;
 
-	if (!facts->noted[0] || strlen(facts->noted) >= sizeof(s->added_after))
+	if (!way->read[0] || strcmp(way->read, s->added_after) == 0)
 		return 0;
-	keep(s->added_after, facts->noted);
+	keep(s->added_after, way->read);
 	return say(k, JOB_STEP, w);
 }
 
 static int run_taxii(struct work *k, struct why *w)
 {
 	struct feedjob *j = k->j;
+	const char *from = j->state.added_after[0] && !j->again ? j->state.added_after : j->conf->added_after;
 	struct fields fields = { 0 };
 	struct http_options o;
-	char next[TAXII_NEXT_MAX] = "", from[FEEDSTATE_FIELD], url[TAXII_URL_MAX];
+	struct taxii_way way = { .is = TAXII_MORE };
+	char url[TAXII_URL_MAX];
 	int r = fields_make(j->conf, &fields, w);
 
 	o = http_options(j->conf, &fields);
 	o.note = TAXII_LAST;
-	(void)snprintf(from, sizeof(from), "%.170s",
-		       j->state.added_after[0] && !j->again ? j->state.added_after : j->conf->added_after);
-	for (unsigned int page = 0; !r; page++) {
+	(void)snprintf(way.from, sizeof(way.from), "%.63s", from);
+	for (unsigned int page = 0; !r && way.is == TAXII_MORE; page++) {
 		struct http_facts facts = { 0 };
-		char last[FEEDSTATE_FIELD];
 
 		r = page == PAGES_MAX ? fail(w, -E2BIG, "more than %u pages", PAGES_MAX)
-				      : taxii_url(j->conf->source, from, next, j->conf->page, url, w);
+				      : taxii_url(j->conf->source, way.from, way.next, j->conf->page, url, w);
 		r = r ? r : run_page(k, url, &o, &facts, w);
-		r = r ? r : page_done(k, &facts, w);
-		if (r || !k->page.more)
-			break;
-		memcpy(last, from, sizeof(last));
-		if (k->page.next[0] && strcmp(k->page.next, next) != 0)
-			memcpy(next, k->page.next, sizeof(next));
-		else if (!k->page.next[0] && strcmp(j->state.added_after, last) != 0)
-			memcpy(from, j->state.added_after, sizeof(from));
-		else
-			r = fail(w, -EBADMSG, "the server says that there is more, and not where");
+		if (r)
+			return r;
+		taxii_go_on(&way, &k->page, facts.noted);
+		r = page_done(k, &way, w);
 	}
-	return r;
+	return r || way.is == TAXII_END ? r : fail(w, -EBADMSG, "the server says that there is more, and not where");
 }
 
 /* --- all --- */

@@ -137,3 +137,28 @@ void taxii_scan(struct taxii_scan *s, struct bytes in)
 			outside(s, in.p[i]);
 	}
 }
+
+static void date_set(char to[TAXII_DATE_MAX], const char *date)
+{
+	(void)snprintf(to, TAXII_DATE_MAX, "%s", date);
+}
+
+void taxii_go_on(struct taxii_way *way, const struct taxii_scan *page, const char *last)
+{
+	if (!last[0] || strlen(last) >= TAXII_DATE_MAX)
+		last = way->last;
+	if (!page->more)
+		date_set(way->read, last);
+	else if (strcmp(way->last, last) != 0)
+		date_set(way->read, way->last);
+	way->is = !page->more ? TAXII_END : TAXII_MORE;
+	if (page->more && page->next[0] && strcmp(page->next, way->next) != 0)
+		(void)snprintf(way->next, sizeof(way->next), "%s", page->next);
+	else if (page->more && !page->next[0] && strcmp(last, way->from) != 0) {
+		date_set(way->from, last);
+		way->next[0] = '\0';
+	} else if (page->more)
+		way->is = TAXII_LOST;
+	if (last != way->last)
+		date_set(way->last, last);
+}

@@ -14,6 +14,7 @@
 #define TAXII_LAST     "X-TAXII-Date-Added-Last"
 #define TAXII_NEXT_MAX 512u
 #define TAXII_URL_MAX  2048u
+#define TAXII_DATE_MAX 64u
 
 /**
  * The URL of a page.
@@ -39,5 +40,19 @@ struct taxii_scan {
 
 /** The next bytes of it, cut anywhere. */
 void taxii_scan(struct taxii_scan *s, struct bytes in);
+
+/*
+ * The way through a collection. Its objects come in the order in which they were added, many at one moment: what was added at
+ * the moment that a page ends with may go on in the next one, and `added_after` would leave it out.
+ */
+struct taxii_way {
+	char from[TAXII_DATE_MAX]; /* added_after of the page that is asked for next; "" all */
+	char next[TAXII_NEXT_MAX]; /* what it is asked for by; "" by `from` alone */
+	char read[TAXII_DATE_MAX]; /* everything up to there was read: where another run may begin; "" not known */
+	enum { TAXII_MORE, TAXII_END, TAXII_LOST /* the server says that there is more, and not where */ } is;
+	char last[TAXII_DATE_MAX]; /* private: what the page before ended with */
+};
+/** Behind a page: go on. @last  its X-TAXII-Date-Added-Last; "" not given */
+void taxii_go_on(struct taxii_way *way, const struct taxii_scan *page, const char *last);
 
 #endif

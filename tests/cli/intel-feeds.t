@@ -128,8 +128,16 @@ exits 0 'pages that go on by their dates' run dates
 pg_says 'all of it' 37 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name IN ('dates', 'taxii')"
 is 'to the last one' 2026-01-01T00:00:36.000000Z state dates added_after
 feed 30-breaks.feed "source=$taxii/breaks/collections/x/" type=taxii stall=1s '[taxii]' page=10
-exits 1 'a server that fails at the second page' run breaks
-is 'the first one counts' 2026-01-01T00:00:09.000000Z state breaks added_after
+feed 31-sames.feed "source=$taxii/sames/collections/x/" type=taxii stall=1s '[taxii]' page=10
+: >taxii.log.broken
+exits 1 'a server that fails at the third page' run breaks sames
+is 'what is read for sure counts: the first one' 2026-01-01T00:00:09.000000Z state breaks added_after
+is 'none of those that were added at one moment' None state sames added_after
+rm taxii.log.broken
+pg_sql 'TRUNCATE nodes, intel_edges, records, pending_edges, late_claims, quarantine'
+exits 0 'when it works again' run breaks sames
+pg_says 'nothing is lost of them' 37 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name IN ('breaks', 'sames')"
+is 'and all of it is read' 2026-01-01T00:00:36.000000Z state breaks added_after
 feed 40-loop.feed "source=$taxii/loop/collections/x/" type=taxii '[taxii]' page=50
 exits 1 'a server without an end' run loop
 says 'says that there is more'

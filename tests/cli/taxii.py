@@ -7,7 +7,8 @@
 /dates/collections/ID/objects/ the same, whose pages go on by X-TAXII-Date-Added-Last
 /loop/...                      says "more" for ever, with the same "next"
 /locked/...                    401 without "Authorization: Bearer token"
-/breaks/...                    the second page is status 500, for good
+/breaks/...                    what goes on at 20 is status 500, as long as there is LOG.broken
+/sames/...                     all was added in one second; else as /breaks/
 /stall/...                     the beginning of a bundle, then nothing
 Each request is a line in LOG. Whoever writes a number into LOG.n makes the collection that long.
 """
@@ -16,7 +17,7 @@ import http.server, json, os, sys, time, urllib.parse, uuid
 count, log = int(sys.argv[1]), sys.argv[2]
 
 
-def added(i):
+def added_at(i):
     return '2026-01-01T%02d:%02d:%02d.000000Z' % (i // 3600, i // 60 % 60, i % 60)
 
 
@@ -60,10 +61,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if way == 'locked' and self.headers.get('Authorization') != 'Bearer token':
             return self.answer(401)
         n = int(open(log + '.n').read()) if os.path.exists(log + '.n') else count
+        added = (lambda i: '2026-01-01T00:00:00.000000Z') if way == 'sames' else added_at
         first = next((i for i in range(n) if added(i) > q.get('added_after', '')), n)
         first += int(q.get('next', '0'))
         last = min(first + int(q['limit']), n)
-        if way == 'breaks' and 'next' in q:
+        if way in ('breaks', 'sames') and q.get('next') == '20' and os.path.exists(log + '.broken'):
             return self.answer(500)
         page = {'objects': [indicator(i) for i in range(first, last)]} if first < last else {}
         fields = {'Content_Type': 'application/taxii+json;version=2.1'}

@@ -18,7 +18,8 @@ static void file_says_what_a_feed_is(void **state)
 {
 	struct feedconf f =
 		parsed("[feed]\nsource=https://example.org/x/\ntype=taxii\ninterval=2h\ntimeout=90\nstall=5m\n"
-		       "max-size=2G\nenabled=no\n[http]\nca-file=/ca\nproxy=http://p\n[taxii]\npage=7\n");
+		       "max-size=2G\nenabled=no\n[http]\nca-file=/ca\nproxy=http://p\n[taxii]\npage=7\n"
+		       "added-after=2026-01-01T00:00:00.5+01:00\n");
 
 	(void)state;
 	assert_string_equal(f.name, "a");
@@ -45,6 +46,7 @@ static void what_nobody_means_is_refused(void **state)
 		"[feed]\nsource=/x\ninterval=99999999999d\n",
 		"[feed]\nsource=/x\nsource=/y\n",
 		"[feed]\nsource=/x\n[taxii]\npage=0\n",
+		"[feed]\nsource=/x\n[taxii]\nadded-after=2026-01-01\n",
 		"[feed]\nsource=/x\nunknown=1\n",
 	};
 

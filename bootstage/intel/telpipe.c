@@ -170,87 +170,7 @@ static int store(struct telpipe *p, size_t n, uint64_t now_ms)
 	return 0;
 }
 
-/* A batch that was begun while there was no connection, or a spool: into `agg` after all, if it fits. */
-static bool gather_batch(struct telpipe *p)
-{
-	struct tel_frame f;
-
-	telagg_reset(&p->agg);
-	for (size_t i = 0; i < p->n_frames; i++) {
-		const struct telpipe_frame *b = &p->frames[i];
-		const struct telseq *s = telseqs_get(&p->agents, b->agent);
-
-		if (b->n == 0 || !s || b->seq <= s->stored)
-			continue;
-		if (tel_frame_read(bytes_of(p->raw + b->at, b->n), &f, NULL) || !telagg_fits(&p->agg, &f))
-			return false;
-		telagg_add(&p->agg, &f);
-	}
-	return true;
-}
-
-static int store_batch(struct telpipe *p, uint64_t now_ms)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->n_frames; i++)
-		if (p->frames[i].n)
-			n = mark(p, n, telseqs_get(&p->agents, p->frames[i].agent), p->frames[i].seq);
-	return store(p, n, now_ms);
-}
-
-static int spool_batch(struct telpipe *p, uint64_t now_ms)
-{
-	struct why w = { 0 };
-	bool first = p->held_ms == 0;
-	int r = p->raw_n ? telspool_append(p->spool, bytes_of(p->raw, p->raw_n), &w) : 0;
-
-	p->held_ms = r ? now_ms + TELPIPE_RETRY_MS : 0;
-	if (r && first)
-		p->ops->note(p->arg, &w);
-	for (size_t i = 0; !r && i < p->n_frames; i++)
-		p->facts.spooled += p->frames[i].n > 0;
-	return r;
-}
-
-static void answer_batch(struct telpipe *p)
-{
-	for (size_t i = 0; i < p->n_frames; i++) {
-		const struct telpipe_frame *f = &p->frames[i];
-		struct telseq *s = telseqs_get(&p->agents, f->agent);
-
-		if (s && f->seq > s->durable)
-			s->durable = f->seq;
-		p->ops->answer(p->arg, f->tag, f->agent, f->seq, f->n ? TEL_STORED : TEL_DUPLICATE);
-	}
-	p->n_frames = p->raw_n = 0;
-	p->full = false;
-	telagg_reset(&p->agg);
-}
-
-static void close_batch(struct telpipe *p, uint64_t now_ms)
-{
-	int r = -EAGAIN;
-
-	if (p->up && telspool_empty(p->spool) && (p->direct || gather_batch(p)))
-		r = store_batch(p, now_ms);
-	p->direct = false; /* what did not go that way goes through the spool */
-	if (r && p->held_ms <= now_ms)
-		r = spool_batch(p, now_ms);
-	if (r)
-		return;
-	p->held_ms = 0;
-	answer_batch(p);
-}
-
-static bool batch_due(const struct telpipe *p, uint64_t now_ms)
-{
-	return p->n_frames > 0 &&
-	       (p->full || p->n_frames == TELPIPE_FRAMES || (p->direct && p->agg.n_rows >= p->batch_rows) ||
-		now_ms - p->begun_ms >= TELPIPE_WAIT_MS);
-}
-
-/* Frames from the spool into `agg`, as many as go into one batch. Returns their bytes. */
+/* Frames into `agg`, as many as go into one batch. Returns their bytes. */
 static size_t gather(struct telpipe *p, struct bytes in, size_t *ret_marks, uint64_t *ret_frames)
 {
 	size_t used = 0, n = 0;
@@ -285,28 +205,110 @@ static void drop(struct telpipe *p)
 	p->facts.dropped++;
 }
 
+/* Some of these frames. *ret_used: how many bytes of them are done with. */
+static int store_some(struct telpipe *p, struct bytes in, uint64_t now_ms, size_t *ret_used, uint64_t *ret_frames)
+{
+	bool alone = p->single;
+	size_t marks = 0, used = gather(p, in, &marks, ret_frames);
+	int r = store(p, marks, now_ms);
+
+	if (r == -EBADMSG && alone) {
+		drop(p);
+		r = 0;
+	}
+	*ret_used = r ? 0 : used;
+	return r;
+}
+
+static int store_batch(struct telpipe *p, uint64_t now_ms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_frames; i++)
+		if (p->frames[i].n)
+			n = mark(p, n, telseqs_get(&p->agents, p->frames[i].agent), p->frames[i].seq);
+	return store(p, n, now_ms);
+}
+
+/* A batch that was begun while there was no connection, or a spool; it may be more than is stored at once. */
+static int store_parts(struct telpipe *p, uint64_t now_ms)
+{
+	uint64_t frames = 0;
+	size_t used = 0;
+	int r = 0;
+
+	while (!r && p->up && p->raw_done < p->raw_n) {
+		r = store_some(p, bytes_of(p->raw + p->raw_done, p->raw_n - p->raw_done), now_ms, &used, &frames);
+		p->raw_done += used;
+	}
+	return r || p->raw_done == p->raw_n ? r : -EAGAIN;
+}
+
+static int spool_batch(struct telpipe *p, uint64_t now_ms)
+{
+	struct why w = { 0 };
+	bool first = p->held_ms == 0;
+	struct bytes rest = bytes_of(p->raw + p->raw_done, p->raw_n - p->raw_done);
+	int r = rest.n ? telspool_append(p->spool, rest, &w) : 0;
+
+	p->held_ms = r ? now_ms + TELPIPE_RETRY_MS : 0;
+	if (r && first)
+		p->ops->note(p->arg, &w);
+	for (size_t i = 0; !r && i < p->n_frames; i++)
+		p->facts.spooled += p->frames[i].n > 0 && p->frames[i].at >= p->raw_done;
+	return r;
+}
+
+static void answer_batch(struct telpipe *p)
+{
+	for (size_t i = 0; i < p->n_frames; i++) {
+		const struct telpipe_frame *f = &p->frames[i];
+		struct telseq *s = telseqs_get(&p->agents, f->agent);
+
+		if (s && f->seq > s->durable)
+			s->durable = f->seq;
+		p->ops->answer(p->arg, f->tag, f->agent, f->seq, f->n ? TEL_STORED : TEL_DUPLICATE);
+	}
+	p->n_frames = p->raw_n = p->raw_done = 0;
+	p->full = false;
+	telagg_reset(&p->agg);
+}
+
+static void close_batch(struct telpipe *p, uint64_t now_ms)
+{
+	int r = -EAGAIN;
+
+	if (p->up && telspool_empty(p->spool))
+		r = p->direct ? store_batch(p, now_ms) : store_parts(p, now_ms);
+	p->direct = false; /* what did not go that way goes through the spool */
+	if (r && p->held_ms <= now_ms)
+		r = spool_batch(p, now_ms);
+	if (r)
+		return;
+	p->held_ms = 0;
+	answer_batch(p);
+}
+
+static bool batch_due(const struct telpipe *p, uint64_t now_ms)
+{
+	return p->n_frames > 0 &&
+	       (p->full || p->n_frames == TELPIPE_FRAMES || (p->direct && p->agg.n_rows >= p->batch_rows) ||
+		now_ms - p->begun_ms >= TELPIPE_WAIT_MS);
+}
+
 static void replay(struct telpipe *p, uint64_t now_ms)
 {
 	struct why w = { 0 };
 	struct bytes in = { 0 };
 	uint64_t frames = 0;
-	size_t marks = 0, used;
-	bool alone;
+	size_t used = 0;
 	int r = telspool_next(p->spool, &in, &w);
 
-	used = r ? 0 : gather(p, in, &marks, &frames);
-	alone = p->single;
-	r = r ? r : store(p, marks, now_ms);
-	if (r == -EBADMSG && alone) {
-		drop(p);
-		r = 0;
-	}
+	r = r ? r : store_some(p, in, now_ms, &used, &frames);
 	p->facts.replayed += r ? 0 : frames;
 	r = r ? r : telspool_replayed(p->spool, used, &w);
 	if (r && w.code)
 		p->ops->note(p->arg, &w);
-	if (telspool_empty(p->spool))
-		p->single = false;
 }
 
 void telpipe_step(struct telpipe *p, uint64_t now_ms)
@@ -318,6 +320,8 @@ void telpipe_step(struct telpipe *p, uint64_t now_ms)
 	/* The batch that is being gathered does not use `agg` while there is a spool. */
 	if (p->up && !telspool_empty(p->spool))
 		replay(p, now_ms);
+	if (telspool_empty(p->spool) && p->held_ms == 0)
+		p->single = false;
 }
 
 bool telpipe_flush(struct telpipe *p, uint64_t now_ms)

@@ -4,8 +4,8 @@
  * Layer:  bootstage/intel. The state machine; the database, the spool's file and the clock are the caller's.
  *
  * A batch is closed when it has its rows, or TELPIPE_WAIT_MS after its first frame. A batch that the database does not take
- * for whatever reason goes to the spool, and the spool is replayed in order before anything else is stored. With the rows of
- * a batch the database gets the numbers of its agents' last frames, in one transaction: so what is replayed twice, or
+ * for whatever reason goes to the spool, and the spool is replayed in order before anything else is stored; where the spool
+ * takes nothing either, it waits, and nothing more is taken. With the rows of a batch the database gets the numbers of its agents' last frames, in one transaction: so what is replayed twice, or
  * came twice, is known, and an end of the connection in mid-commit leaves no doubt.
  */
 #ifndef BOOTSTAGE_INTEL_TELPIPE_H
@@ -66,13 +66,13 @@ struct telpipe {
 	struct telagg agg;
 	struct telseqs agents;
 	uint8_t *raw;
-	size_t raw_n;
+	size_t raw_n, raw_done; /* bytes; of these, that are stored */
 	struct telpipe_frame *frames;
 	size_t n_frames;
 	struct telpipe_mark *marks;
 	bool direct; /* the batch is in `agg` */
 	bool full;   /* the next frame did not fit */
-	bool single; /* frames of the spool are stored one by one, since one of them is bad */
+	bool single; /* what waits is stored frame by frame, since one of them is bad */
 	uint64_t begun_ms, retry_ms, wait_ms, held_ms;
 };
 

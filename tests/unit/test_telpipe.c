@@ -193,25 +193,32 @@ static const struct telspool_file disk = {
 	.cut = disk_cut,
 };
 
-static struct tel_frame frame(uint8_t *room, uint32_t agent, uint64_t seq)
+/* So many events, each of another minute. */
+static struct tel_frame frame_of(uint8_t *p, size_t room, uint32_t agent, uint64_t seq, unsigned int events)
 {
 	const char name[] = { (char)('0' + seq), '\0' };
-	const struct tel_event e = { .time_us = 5,
-				     .count = 1,
-				     .kind = EDGE_CONNECTED,
-				     .src_kind = NODE_HOST,
-				     .dst_kind = NODE_HOST,
-				     .src = bytes_str(name),
-				     .dst = bytes_str("d") };
+	struct tel_event e = { .time_us = 5,
+			       .count = 1,
+			       .kind = EDGE_CONNECTED,
+			       .src_kind = NODE_HOST,
+			       .dst_kind = NODE_HOST,
+			       .src = bytes_str(name),
+			       .dst = bytes_str("d") };
 	struct tel_writer t;
 	struct tel_frame f = { 0 };
 	struct bytes whole = { 0 };
 
-	tel_write_begin(&t, room, 512, agent, seq);
-	assert_int_equal(tel_write_event(&t, &e, NULL), 0);
+	tel_write_begin(&t, p, room, agent, seq);
+	for (unsigned int i = 0; i < events; i++, e.time_us += TEL_MINUTE_US)
+		assert_int_equal(tel_write_event(&t, &e, NULL), 0);
 	assert_int_equal(tel_write_end(&t, &whole, NULL), 0);
 	assert_int_equal(tel_frame_read(whole, &f, NULL), 0);
 	return f;
+}
+
+static struct tel_frame frame(uint8_t *room, uint32_t agent, uint64_t seq)
+{
+	return frame_of(room, 512, agent, seq, 1);
 }
 
 /* The agents send, in order, what has no answer; each waits for two frames at a time. */
@@ -367,16 +374,48 @@ static void a_full_disk_and_no_database_answer_nothing_and_lose_nothing(void **s
 	telspool_close(&spool);
 }
 
-static void an_agent_whose_rows_are_refused_does_not_hold_the_others_back(void **state)
+/* What is gathered while there is no database is more than one batch. */
+static void what_the_spool_does_not_take_is_stored_when_there_is_a_database_again(void **state)
+{
+	AUTO_FREE struct world *x = calloc(1, sizeof(*x));
+	AUTO_FREE uint8_t *room = malloc(TEL_FRAME_MAX);
+	struct telspool spool;
+	struct telpipe p;
+	struct why w = { 0 };
+
+	(void)state;
+	assert_true(x && room);
+	*x = (struct world){ .cut_at = NEVER, .outage_until = NEVER, .disk_full = true };
+	assert_ok(telspool_open(&spool, &disk, x, ROOM, &w), w);
+	assert_ok(telpipe_init(&p, &ops, x, &spool, 4, &w), w);
+	for (uint64_t seq = 1; seq <= FRAMES; seq++) {
+		struct tel_frame f = frame_of(room, TEL_FRAME_MAX, 1, seq, TEL_EVENTS_MAX);
+
+		assert_int_equal(telpipe_take(&p, &f, 100 + seq, 0), 0);
+	}
+	for (uint64_t now = 0; now < 20000; now += 200)
+		telpipe_step(&p, now);
+	assert_false(x->acked[1][1]);
+	x->outage_until = 0;
+	for (uint64_t now = 20000; now < 40000; now += 200)
+		telpipe_step(&p, now);
+	for (uint64_t seq = 1; seq <= FRAMES; seq++) {
+		assert_true(x->acked[1][seq]);
+		assert_int_equal(x->counted[1][seq], TEL_EVENTS_MAX);
+	}
+	telpipe_done(&p);
+	telspool_close(&spool);
+}
+
+static void refused_with(bool disk_full)
 {
 	AUTO_FREE struct world *x = calloc(1, sizeof(*x));
 	struct telspool spool;
 	struct telpipe p;
 	struct why w = { 0 };
 
-	(void)state;
 	assert_non_null(x);
-	*x = (struct world){ .cut_at = NEVER, .outage_at = NEVER, .bad_agent = 2 };
+	*x = (struct world){ .cut_at = NEVER, .outage_at = NEVER, .bad_agent = 2, .disk_full = disk_full };
 	assert_ok(telspool_open(&spool, &disk, x, ROOM, &w), w);
 	assert_ok(telpipe_init(&p, &ops, x, &spool, 4, &w), w);
 	run(x, &p, 400);
@@ -390,6 +429,13 @@ static void an_agent_whose_rows_are_refused_does_not_hold_the_others_back(void *
 	assert_true(telspool_empty(&spool));
 	telpipe_done(&p);
 	telspool_close(&spool);
+}
+
+static void an_agent_whose_rows_are_refused_does_not_hold_the_others_back(void **state)
+{
+	(void)state;
+	refused_with(false);
+	refused_with(true);
 }
 
 static void a_second_process_with_the_same_agents_counts_nothing_twice(void **state)
@@ -426,6 +472,7 @@ int main(void)
 		cmocka_unit_test(frames_are_counted_once_after_every_cut),
 		cmocka_unit_test(frames_that_come_again_are_answered_and_not_counted),
 		cmocka_unit_test(a_full_disk_and_no_database_answer_nothing_and_lose_nothing),
+		cmocka_unit_test(what_the_spool_does_not_take_is_stored_when_there_is_a_database_again),
 		cmocka_unit_test(an_agent_whose_rows_are_refused_does_not_hold_the_others_back),
 		cmocka_unit_test(a_second_process_with_the_same_agents_counts_nothing_twice),
 	};

@@ -142,7 +142,9 @@ static int take(const struct options *o, struct work *k, struct telpipe *p, stru
 	int r;
 
 	if (o->socket) {
-		r = teldoor_listen(o->socket, (unsigned int)o->socket_mode, &k->door, w);
+		const struct teldoor_want want = { .path = o->socket, .mode = (unsigned int)o->socket_mode };
+
+		r = teldoor_listen(&want, &k->door, w);
 		if (r)
 			return r;
 		log_info("telemetry: listening at %s", o->socket);

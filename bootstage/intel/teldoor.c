@@ -1,5 +1,6 @@
 #include "bootstage/intel/teldoor.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -27,19 +28,26 @@ struct conn {
 	bool more;   /* it may hold a whole frame */
 	bool asleep; /* not watched for input */
 	bool ended;  /* the other side sends nothing any more */
+	bool waits;  /* for us: its time stands still */
 };
 
 struct teldoor {
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int listener, epoll;
+	int spare; /* let go of to turn somebody away when there are no more descriptors */
 	struct conn conns[TELDOOR_CONNECTIONS];
+	size_t first; /* whose turn it is */
 	uint8_t *scratch;
-	uint64_t memory;
-	uint64_t tended_ms;
+	uint64_t memory, idle_ms;
 	struct teldoor_facts facts;
 };
 
 /* --- the socket --- */
+
+static int spare_fd(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 static bool somebody_listens(const struct sockaddr_un *at)
 {
@@ -48,21 +56,36 @@ static bool somebody_listens(const struct sockaddr_un *at)
 	return fd >= 0 && (connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 || errno == EAGAIN);
 }
 
+/* What a dead process has left; nothing else. */
+static int take_over(const struct sockaddr_un *at, const char *path, struct why *w)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : fail_errno(w, "%s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return misuse(w, -EEXIST, "%s: it is there, and no socket", path);
+	if (somebody_listens(at))
+		return fail(w, -EADDRINUSE, "%s: another process listens there", path);
+	return unlink(path) < 0 && errno != ENOENT ? fail_errno(w, "%s", path) : 0;
+}
+
 static int listen_at(struct teldoor *d, const char *path, unsigned int mode, struct why *w)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct epoll_event e = { .events = EPOLLIN, .data.u32 = TELDOOR_CONNECTIONS };
+	int r;
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return misuse(w, -ENAMETOOLONG, "%s: too long for a socket's name", path);
 	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-	if (somebody_listens(&at))
-		return fail(w, -EADDRINUSE, "%s: another process listens there", path);
+	r = take_over(&at, path, w);
+	if (r)
+		return r;
 	d->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	d->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (d->listener < 0 || d->epoll < 0)
-		return fail_errno(w, "%s", path);
-	if (unlink(path) < 0 && errno != ENOENT)
+	d->spare = spare_fd();
+	if (d->listener < 0 || d->epoll < 0 || d->spare < 0)
 		return fail_errno(w, "%s", path);
 	if (bind(d->listener, (const struct sockaddr *)&at, sizeof(at)) < 0 || chmod(path, mode) < 0)
 		return fail_errno(w, "%s", path);
@@ -72,18 +95,19 @@ static int listen_at(struct teldoor *d, const char *path, unsigned int mode, str
 	return 0;
 }
 
-int teldoor_listen(const char *path, unsigned int mode, struct teldoor **ret, struct why *w)
+int teldoor_listen(const struct teldoor_want *want, struct teldoor **ret, struct why *w)
 {
 	struct teldoor *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)
 		return fail(w, -ENOMEM, "out of memory");
-	d->listener = d->epoll = -1;
+	d->listener = d->epoll = d->spare = -1;
+	d->idle_ms = want->idle_ms ? want->idle_ms : TELDOOR_IDLE_S * 1000ull;
 	for (size_t i = 0; i < TELDOOR_CONNECTIONS; i++)
 		d->conns[i].fd = -1;
 	d->scratch = malloc(TEL_FRAME_MAX);
-	r = d->scratch ? listen_at(d, path, mode, w) : fail(w, -ENOMEM, "out of memory");
+	r = d->scratch ? listen_at(d, want->path, want->mode, w) : fail(w, -ENOMEM, "out of memory");
 	if (r) {
 		teldoor_close(d);
 		return r;
@@ -114,6 +138,8 @@ void teldoor_close(struct teldoor *d)
 		(void)close(d->listener);
 	if (d->epoll >= 0)
 		(void)close(d->epoll);
+	if (d->spare >= 0)
+		(void)close(d->spare);
 	free(d->scratch);
 	free(d);
 }
@@ -202,7 +228,7 @@ static void count_refusal(struct teldoor_facts *f, const struct why *w)
 		f->refusal = *w;
 }
 
-/* One frame of a connection. 0; -ENODATA none; -EAGAIN not now; -EPROTO. */
+/* One frame of a connection. 0; -ENODATA none; -ENOBUFS not before its answers are read; -EAGAIN not now; -EPROTO. */
 static int conn_frame(struct teldoor *d, struct conn *c, struct telpipe *p, uint64_t now)
 {
 	struct telstream_found f;
@@ -210,7 +236,7 @@ static int conn_frame(struct teldoor *d, struct conn *c, struct telpipe *p, uint
 	int r;
 
 	if (!room_for_answer(c))
-		return -ENODATA; /* until the other side reads */
+		return -ENOBUFS;
 	r = telstream_next(&c->in, d->scratch, &f, &w);
 	if (r == 0) {
 		c->waiting++; /* before, since the answer may come at once */
@@ -239,9 +265,11 @@ static bool conn_frames(struct teldoor *d, struct conn *c, struct telpipe *p, ui
 {
 	int r = 0;
 
+	if (c->waits)
+		c->heard_ms = now;
 	for (unsigned int i = 0; i < TURN && r == 0; i++)
 		r = conn_frame(d, c, p, now);
-	c->more = r == 0 || r == -EAGAIN;
+	c->more = r == 0 || r == -EAGAIN || r == -ENOBUFS;
 	if (r == -EPROTO) {
 		(void)send_out(c);
 		conn_close(d, c);
@@ -249,37 +277,58 @@ static bool conn_frames(struct teldoor *d, struct conn *c, struct telpipe *p, ui
 	return r != -EAGAIN;
 }
 
-/* All connections that have some. Returns false as above. */
-static bool all_frames(struct teldoor *d, struct telpipe *p, uint64_t now)
+static bool is_ready(const struct conn *c)
 {
-	bool good = true;
-
-	for (size_t i = 0; i < TELDOOR_CONNECTIONS && good; i++)
-		if (d->conns[i].fd >= 0 && d->conns[i].more)
-			good = conn_frames(d, &d->conns[i], p, now);
-	return good;
+	return c->fd >= 0 && c->more && room_for_answer(c);
 }
 
-static bool any_more(const struct teldoor *d)
+/* All connections that have some, from the one on that had to wait the last time. Returns false as above. */
+static bool all_frames(struct teldoor *d, struct telpipe *p, uint64_t now)
+{
+	size_t first = d->first;
+
+	for (size_t i = 0; i < TELDOOR_CONNECTIONS; i++) {
+		size_t at = (first + i) % TELDOOR_CONNECTIONS;
+
+		if (is_ready(&d->conns[at]) && !conn_frames(d, &d->conns[at], p, now)) {
+			d->first = at;
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool any_ready(const struct teldoor *d)
 {
 	for (size_t i = 0; i < TELDOOR_CONNECTIONS; i++)
-		if (d->conns[i].fd >= 0 && d->conns[i].more)
+		if (is_ready(&d->conns[i]))
 			return true;
 	return false;
 }
 
 /* --- input --- */
 
+static bool has_memory(const struct teldoor *d, const struct conn *c)
+{
+	return c->in.n < c->in.room || c->in.room < (size_t)2 * TELSTREAM_FIRST ||
+	       d->memory + c->in.room <= TELDOOR_MEMORY;
+}
+
+/* What came before is first. */
+static bool may_read(const struct teldoor *d, const struct conn *c)
+{
+	return !c->ended && !c->more && room_for_answer(c) && has_memory(d, c);
+}
+
 static void conn_read(struct teldoor *d, struct conn *c)
 {
 	size_t before = c->in.room, room = 0;
-	uint8_t *to = NULL;
+	uint8_t *to;
 	ssize_t n;
 
-	if (!room_for_answer(c) || c->more)
-		return; /* what came before is first; it wakes up again */
-	if (c->in.n < c->in.room || before < (size_t)2 * TELSTREAM_FIRST || d->memory + before <= TELDOOR_MEMORY)
-		to = telstream_room(&c->in, &room);
+	if (!may_read(d, c))
+		return;
+	to = telstream_room(&c->in, &room);
 	d->memory += c->in.room - before;
 	if (!to)
 		return;
@@ -294,31 +343,55 @@ static void conn_read(struct teldoor *d, struct conn *c)
 	}
 }
 
+/* Whoever is left standing at the door makes epoll come back at once, for ever. */
+static void turn_away(struct teldoor *d)
+{
+	int fd;
+
+	(void)close(d->spare);
+	fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		(void)close(fd);
+	d->spare = spare_fd();
+	d->facts.turned_away++;
+}
+
+static bool conn_begin(struct teldoor *d, size_t i, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
+	AUTO_FREE uint8_t *out = malloc(ANSWERS);
+
+	if (!out || epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
+		return false;
+	d->conns[i].fd = fd;
+	d->conns[i].out = MOVE(out);
+	d->conns[i].heard_ms = now_ms();
+	d->facts.connections++;
+	return true;
+}
+
 static void conn_accept(struct teldoor *d)
 {
 	AUTO_FD fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct epoll_event e = { .events = EPOLLIN };
 	size_t i = 0;
 
-	if (fd < 0)
-		return;
-	while (i < TELDOOR_CONNECTIONS && d->conns[i].fd >= 0)
-		i++;
-	e.data.u32 = (uint32_t)i;
-	if (i == TELDOOR_CONNECTIONS || !(d->conns[i].out = malloc(ANSWERS)) ||
-	    epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
-		d->facts.turned_away++;
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			turn_away(d);
 		return;
 	}
-	d->conns[i].fd = MOVE_FD(fd);
-	d->conns[i].heard_ms = now_ms();
-	d->facts.connections++;
+	while (i < TELDOOR_CONNECTIONS && d->conns[i].fd >= 0)
+		i++;
+	if (i < TELDOOR_CONNECTIONS && conn_begin(d, i, fd))
+		(void)MOVE_FD(fd);
+	else
+		d->facts.turned_away++;
 }
 
 /* Watch a connection for input only while some can be taken, so that epoll does not come back at once for the others. */
 static void conn_watch(struct teldoor *d, struct conn *c)
 {
-	bool asleep = c->ended || c->more || !room_for_answer(c);
+	bool asleep = !may_read(d, c);
 	struct epoll_event e = { .data.u32 = (uint32_t)(c - d->conns) };
 
 	e.events = (asleep ? 0u : (uint32_t)EPOLLIN) | (c->out_n ? (uint32_t)EPOLLOUT : 0u);
@@ -328,20 +401,35 @@ static void conn_watch(struct teldoor *d, struct conn *c)
 	IGNORE(epoll_ctl(d->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0);
 }
 
+/* It owes something: the rest of a frame, or that it reads its answers. */
+static bool is_idle(const struct teldoor *d, const struct conn *c, uint64_t now)
+{
+	return (telstream_left(&c->in) > 0 || c->out_n > 0) && c->waiting == 0 && !c->waits &&
+	       now > c->heard_ms + d->idle_ms;
+}
+
+/* @now  when it was last looked at what came: what was done since then is nobody's delay but ours */
 static void tend(struct teldoor *d, uint64_t now)
 {
 	for (size_t i = 0; i < TELDOOR_CONNECTIONS; i++) {
 		struct conn *c = &d->conns[i];
-		bool partial = c->in.n > 0 || c->out_n > 0;
 
 		if (c->fd < 0)
 			continue;
-		if (!send_out(c) || (c->ended && !c->more && c->waiting == 0 && c->out_n == 0) ||
-		    (partial && c->waiting == 0 && now > c->heard_ms + TELDOOR_IDLE_S * 1000ull))
+		c->waits = is_ready(c);
+		if (!send_out(c) || (c->ended && !c->more && c->waiting == 0 && c->out_n == 0) || is_idle(d, c, now))
 			conn_close(d, c);
 		else
 			conn_watch(d, c);
 	}
+}
+
+/* When the other side is gone nobody reads answers any more; what it has sent is taken as far as that goes on. */
+static void conn_event(struct teldoor *d, struct conn *c, uint32_t events)
+{
+	conn_read(d, c);
+	if ((events & (EPOLLHUP | EPOLLERR)) && c->fd >= 0 && !is_ready(c))
+		conn_close(d, c);
 }
 
 static void wait_for(struct teldoor *d, int ms)
@@ -355,7 +443,7 @@ static void wait_for(struct teldoor *d, int ms)
 		if (at == TELDOOR_CONNECTIONS)
 			conn_accept(d);
 		else if (d->conns[at].fd >= 0 && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-			conn_read(d, &d->conns[at]);
+			conn_event(d, &d->conns[at], events[i].events);
 	}
 }
 
@@ -370,23 +458,24 @@ static int wait_ms(const struct teldoor *d, const struct telpipe *p)
 {
 	unsigned int due = telpipe_due_ms(p, now_ms());
 
-	return any_more(d) ? 0 : due < 1000 ? (int)due : 1000;
+	return any_ready(d) ? 0 : due < 1000 ? (int)due : 1000;
 }
 
 int teldoor_serve(struct teldoor *d, struct telpipe *p, bool (*stop)(void), struct why *w)
 {
-	uint64_t end;
+	uint64_t end, looked;
 
 	(void)w;
 	while (!stop()) {
 		bool good;
 
 		wait_for(d, wait_ms(d, p));
-		good = all_frames(d, p, now_ms());
+		looked = now_ms();
+		good = all_frames(d, p, looked);
 		telpipe_step(p, now_ms());
 		if (!good && !all_frames(d, p, now_ms())) /* nothing is read while nothing is taken */
 			rest_a_while(telpipe_due_ms(p, now_ms()) < 50 ? 1 : 50);
-		tend(d, now_ms());
+		tend(d, looked);
 	}
 	for (end = now_ms() + FLUSH_MS; !telpipe_flush(p, now_ms()) && now_ms() < end;)
 		rest_a_while(20);

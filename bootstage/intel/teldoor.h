@@ -2,9 +2,11 @@
  * teldoor - where telemetry comes in: a unix socket for many agents, or one file. Bytes to frames to telpipe.h, answers back.
  * Layer:  bootstage/intel. Act: one thread, epoll.
  * Trust:  who may connect is said by the socket's mode; what comes is hostile. Memory per connection is bounded, and for all
- *         of them together; a connection that says nothing whole for TELDOOR_IDLE_S, or does not read its answers, is closed.
+ *         of them together; a connection that does not end for TELDOOR_IDLE_S the frame that it has begun, or does not read its
+ *         answers, is closed.
  *
- * Back-pressure: while neither the database nor the spool takes a batch nothing is read, so that agents have to wait.
+ * Back-pressure: while neither the database nor the spool takes a batch nothing is read, so that agents have to wait. When
+ * all have more than is taken, each has its turn.
  */
 #ifndef BOOTSTAGE_INTEL_TELDOOR_H
 #define BOOTSTAGE_INTEL_TELDOOR_H
@@ -27,8 +29,17 @@ struct teldoor_facts {
 struct teldoor;
 struct teldoor_file;
 
-/** Listen at path; what a dead process left there is taken over. -EADDRINUSE: somebody listens. @mode of the socket. */
-MUST_USE int teldoor_listen(const char *path, unsigned int mode, struct teldoor **ret, struct why *w);
+struct teldoor_want {
+	const char *path;
+	unsigned int mode;    /* of the socket */
+	unsigned int idle_ms; /* 0: TELDOOR_IDLE_S */
+};
+
+/**
+ * Listen; a socket that a dead process left there is taken over. -EADDRINUSE: somebody listens; -EEXIST (usage): what is
+ * there is no socket.
+ */
+MUST_USE int teldoor_listen(const struct teldoor_want *want, struct teldoor **ret, struct why *w);
 /** Remove the socket. NULL is fine. */
 void teldoor_close(struct teldoor *d);
 /** Serve until stop() says so; what was taken is answered then. @p with teldoor_ops_answer() and d as what answers. */

@@ -49,6 +49,11 @@ void telstream_took(struct telstream *s, const struct telstream_found *f)
 	s->searched = 0;
 }
 
+size_t telstream_left(const struct telstream *s)
+{
+	return s->n - s->used;
+}
+
 static int binary_next(struct telstream *s, struct telstream_found *ret, struct why *w)
 {
 	int r = tel_frame_read(rest(s), &ret->frame, w);

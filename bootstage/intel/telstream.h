@@ -39,6 +39,8 @@ void telstream_came(struct telstream *s, size_t n);
  */
 MUST_USE int telstream_next(struct telstream *s, uint8_t *scratch, struct telstream_found *ret, struct why *w);
 void telstream_took(struct telstream *s, const struct telstream_found *f);
+/** Bytes that came and were not taken. */
+size_t telstream_left(const struct telstream *s);
 /** The stream ended: what is left is a last line without its end, or -EPROTO half a frame; -ENODATA nothing is left. */
 MUST_USE int telstream_last(struct telstream *s, uint8_t *scratch, struct telstream_found *ret, struct why *w);
 

@@ -52,6 +52,8 @@ printf 'TTEL\001' >half
 exits 1 'a file that ends inside of a frame' ingest half
 exits 2 'a file and a socket' ingest --socket s some.json
 exits 2 'a mode that is none' ingest --socket s --mode 9
+exits 2 'a file where the socket is to be' ingest --socket some.json
+check 'which stays' [ -s some.json ]
 pg_says 'the numbers of agents are kept' '7:3|8:1|9:1' \
 	"SELECT string_agg(agent_id || ':' || seq, '|' ORDER BY agent_id) FROM telemetry_agents"
 

@@ -48,13 +48,11 @@ static int ensure_database(const struct setup_job *j, struct why *w)
 	return proc_must(argv, DATABASE_MS, w);
 }
 
-static int start_unit(const struct setup_job *j, const char *template, struct why *w)
+static int start_unit(const struct setup_job *j, const char *unit, struct why *w)
 {
-	char unit[SETUP_NAME_MAX];
 	const char *const argv[] = { "systemctl", "start", unit, NULL };
 	int r;
 
-	setup_unit_name(j->wish->product, template, unit);
 	setup_changing(j);
 	r = proc_must(argv, RELOAD_MS, w);
 	return r ? why_next(w, r, "'journalctl -u %.100s' has what it said", unit) : 0;
@@ -70,12 +68,15 @@ static void pause_ms(unsigned int ms)
 static int start_product(const struct setup_job *j, struct why *w)
 {
 	uint64_t end = now_ms() + SERVE_MS;
-	char said[SETUP_SAID_MAX];
-	int r = 0;
+	char said[SETUP_SAID_MAX], unit[SETUP_NAME_MAX];
+	int r = start_unit(j, SETUP_TRAINER, w);
 
-	for (size_t i = 0; !r && i < j->wish->templates->n; i++)
-		if (setup_is_service(j->wish->templates->at[i].name))
-			r = start_unit(j, j->wish->templates->at[i].name, w);
+	for (size_t i = 0; !r && i < j->wish->templates->n; i++) {
+		if (!setup_is_service(j->wish->templates->at[i].name))
+			continue;
+		setup_unit_name(j->wish->product, j->wish->templates->at[i].name, unit);
+		r = start_unit(j, unit, w);
+	}
 	while (!r && !setup_serves(j->wish, said)) {
 		if (now_ms() > end) {
 			(void)fail(w, -ETIMEDOUT, "the product does not serve after %u s: %s", SERVE_MS / 1000, said);

@@ -32,6 +32,8 @@ static void stop_units(const struct setup_job *j)
 		if (e->made == MADE_FILE && strncmp(e->name, UNITS, strlen(UNITS)) == 0 && !strchr(unit, '/'))
 			tell_manager(j, "stop", unit);
 	}
+	tell_manager(j, "stop", SETUP_TRAINER);
+	tell_manager(j, "stop", "tandem-train.service");
 }
 
 static void drop(struct setup_journal *l, size_t i)

@@ -312,15 +312,15 @@ static int enable(struct setup_items *l, const struct setup_wish *wish, const st
 	return r;
 }
 
-/* Tandem's own, with which this machine's stages run. As their [Install] says. */
-static int enable_stages(struct setup_items *l, struct why *w)
+/* Tandem's own, with which this machine's stages run, and its jobs. As their [Install] says. */
+static int enable_own(struct setup_items *l, struct why *w)
 {
 	static const char *const of_post[] = { "sysinit.target", "emergency.target", "rescue.target" };
 	int r = add_link(l, "sysinit.target", "tandem-early.service", SYSTEM "/tandem-early.service", w);
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(of_post); i++)
 		r = add_link(l, of_post[i], "tandem-post.service", SYSTEM "/tandem-post.service", w);
-	return r;
+	return r ? r : add_link(l, "timers.target", SETUP_TRAINER, SYSTEM "/" SETUP_TRAINER, w);
 }
 
 static int add_folders(struct setup_items *l, const struct setup_wish *wish, struct why *w)
@@ -346,7 +346,7 @@ static int add_files(struct setup_items *l, const struct setup_wish *wish, struc
 		r = is_unit(t->at[i].name) ? 0 : add_template(l, wish, &t->at[i], w);
 	for (size_t i = 0; !r && i < t->n; i++)
 		r = is_unit(t->at[i].name) ? add_template(l, wish, &t->at[i], w) : 0;
-	r = r ? r : enable_stages(l, w);
+	r = r ? r : enable_own(l, w);
 	for (size_t i = 0; !r && i < t->n; i++)
 		if (is_unit(t->at[i].name))
 			r = enable(l, wish, &t->at[i], w);

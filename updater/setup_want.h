@@ -15,6 +15,7 @@
 #define SETUP_TEMPLATE_NAME 64u
 #define SETUP_USER_MAX      33u /* with NUL, as useradd(8) */
 #define SETUP_URL           "http://localhost:4000/health"
+#define SETUP_TRAINER       "tandem-train.timer" /* wakes tandem-train.service */
 
 struct setup_template {
 	char name[SETUP_TEMPLATE_NAME]; /* core.service, 10-tune.stage, system.conf, ... */

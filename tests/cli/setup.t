@@ -56,8 +56,9 @@ prints 'create   user      demo'
 prints 'create   trees     /opt/demo'
 prints 'create   file      /etc/systemd/system/demo-dpi.service'
 prints 'create   link      /etc/systemd/system/multi-user.target.wants/demo-core.service'
+prints 'create   link      /etc/systemd/system/timers.target.wants/tandem-train.timer'
 prints 'pending  database  PostgreSQL: tandem-intel, which sets it up, is not installed here'
-prints 'demo: 22 steps to do; nothing was changed'
+prints 'demo: 23 steps to do; nothing was changed'
 listing >now
 check 'nothing was changed' diff before now
 exits 0 'the plan as JSON' setup --product demo --key release.pub --dry-run --json

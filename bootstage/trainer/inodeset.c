@@ -48,3 +48,8 @@ int64_t inodeset_add(struct inodeset *s, uint64_t device, uint64_t inode)
 	*slot = (struct inodeset_slot){ .device = device, .inode = inode, .times = slot->times + 1 };
 	return (int64_t)slot->times;
 }
+
+uint64_t inodeset_times(const struct inodeset *s, uint64_t device, uint64_t inode)
+{
+	return s->room ? find(s->slots, s->room, device, inode)->times : 0;
+}

@@ -23,5 +23,7 @@ void inodeset_free(struct inodeset *s);
 
 /** Returns how often it was added, this time included; -ENOMEM. */
 MUST_USE int64_t inodeset_add(struct inodeset *s, uint64_t device, uint64_t inode);
+/** How often it was added. */
+uint64_t inodeset_times(const struct inodeset *s, uint64_t device, uint64_t inode);
 
 #endif

@@ -5,8 +5,8 @@
  *
  * Over the goal, checkpoints and temporary files go, the oldest first and by name where two are equally old, until the
  * folder is within it. Only over the cap also the last checkpoints but one, then files that are neither model nor
- * checkpoint, the largest first. Never the newest valid checkpoint, and never a valid model: what is over the cap then is
- * said, not removed.
+ * checkpoint, the largest first. Never the newest valid checkpoint, and never a valid model or what may be a part of one:
+ * what is over the cap then is said, not removed.
  */
 #ifndef BOOTSTAGE_TRAINER_PRUNE_H
 #define BOOTSTAGE_TRAINER_PRUNE_H
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/auto.h"
+#include "base/why.h"
 
 enum prune_kind { PRUNE_CHECKPOINT, PRUNE_TEMPORARY, PRUNE_MODEL, PRUNE_OTHER };
 enum prune_health {
@@ -24,11 +24,11 @@ enum prune_health {
 	PRUNE_DAMAGED, /* or empty */
 };
 enum prune_verdict {
-	PRUNE_KEEP,    /* no need */
-	PRUNE_REMOVE,  /* */
+	PRUNE_KEEP, /* no need */
+	PRUNE_REMOVE,
 	PRUNE_NEWEST,  /* kept: the newest checkpoint */
 	PRUNE_LAST,    /* kept: one of the last */
-	PRUNE_LIVE,    /* kept: a model */
+	PRUNE_LIVE,    /* kept: a model, or beside one that has weights in other files */
 	PRUNE_WRITTEN, /* kept: the job may be writing it */
 };
 
@@ -38,10 +38,14 @@ struct prune_file {
 	enum prune_health health;
 	bool numbered;       /* a checkpoint of our form, which has a generation */
 	uint64_t generation; /* of one: what is newer is told by it, whatever the clock did */
+	bool elsewhere;      /* a valid model that has weights in other files of its folder */
 	uint64_t bytes;      /* that are taken up */
+	uint64_t size_bytes;
 	int64_t mtime_ns;
 	uint64_t device, inode; /* names with the same are one file */
+	bool linked;            /* it has several names */
 	enum prune_verdict verdict;
+	size_t order; /* in which they go; private */
 };
 
 struct prune_want {
@@ -75,7 +79,11 @@ const char *prune_verdict_name(enum prune_verdict verdict);
 /** "within", "over-goal", "over-cap", "model-too-large". */
 const char *prune_outcome_name(enum prune_outcome outcome);
 
-/** Give every file its verdict; sorts them into the order in which they go, those that stay behind. */
-void prune_decide(struct prune_file *files, size_t n, const struct prune_want *want, struct prune_plan *ret);
+/**
+ * Give every file its verdict; sorts them into the order in which they go, those that stay behind.
+ * Returns 0; -ENOMEM.
+ */
+MUST_USE int prune_decide(struct prune_file *files, size_t n, const struct prune_want *want, struct prune_plan *ret,
+			  struct why *w);
 
 #endif

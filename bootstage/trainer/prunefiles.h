@@ -24,14 +24,13 @@ struct prunefiles_want {
 
 struct prunefiles {
 	struct usage before;
-	uint64_t after_bytes; /* allocated */
-	struct prune_plan plan;
-	struct prune_file *files; /* looked at: none where the folder was within its goal */
+	uint64_t after_bytes;     /* allocated */
+	struct prune_plan plan;   /* the last, where it took several */
+	struct prune_file *files; /* looked at, by the last plan; none where the folder was within its goal */
 	size_t n_files;
-	size_t removed; /* of plan.remove; less when files were replaced or gone in between */
 	char *paths;    /* of the files; private */
-	size_t paths_n; /* private */
-	char said[320]; /* one line for people: what was done, or what is wrong */
+	size_t removed; /* names, by all plans; what was replaced or gone in between is not counted */
+	char said[400]; /* one line for people: what was done, and what is wrong */
 };
 void prunefiles_free(struct prunefiles *p);
 #define AUTO_PRUNEFILES CLEANUP(prunefiles_free) struct prunefiles

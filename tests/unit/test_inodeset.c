@@ -8,12 +8,15 @@ static void add_tells_how_often_it_was_there(void **state)
 	AUTO_INODESET s = { 0 };
 
 	(void)state;
+	assert_int_equal(inodeset_times(&s, 1, 7), 0);
 	assert_int_equal(inodeset_add(&s, 1, 7), 1);
 	assert_int_equal(inodeset_add(&s, 1, 7), 2);
 	assert_int_equal(inodeset_add(&s, 2, 7), 1);
 	assert_int_equal(inodeset_add(&s, 1, 8), 1);
 	assert_int_equal(inodeset_add(&s, 1, 7), 3);
 	assert_int_equal(s.n, 3);
+	assert_int_equal(inodeset_times(&s, 1, 7), 3);
+	assert_int_equal(inodeset_times(&s, 3, 7), 0);
 }
 
 static void add_many_keeps_all_of_them(void **state)

@@ -16,6 +16,10 @@
 		.name = "config", .arg = "FILE", .help = "instead of " INTELCONF_FILE, .value = &(s).config            \
 	}
 
+struct pool_plan;
+/** A warning when there may be fewer connections than were wanted. */
+void cmd_pool_warn(const struct pool_plan *p);
+
 int cmd_enrich(int argc, char **argv);
 int cmd_ensure(int argc, char **argv);
 int cmd_feeds_list(int argc, char **argv);

@@ -163,8 +163,7 @@ static int enrich(const struct store_opts *opts, const char *path, const struct 
 	if (r)
 		return r;
 	threads = m.cores * PER_CORE < plan.size ? (unsigned int)m.cores * PER_CORE : plan.size;
-	if (plan.lowered[0])
-		log_warn("connections lowered from %u to %u: %s", plan.wanted, plan.size, plan.lowered);
+	cmd_pool_warn(&plan);
 	r = run(pool, threads, o, file ? file : stdin, counts, w);
 	if (connpool_look(pool).lowered[0])
 		log_warn("connections lowered to %u: %s", connpool_look(pool).size, connpool_look(pool).lowered);

@@ -264,6 +264,7 @@ static size_t choose(const struct options *o, const struct args *args, const str
 static int sizes(const struct options *o, struct load_options *ret, unsigned int *ret_workers, struct why *w)
 {
 	struct machine m;
+	struct pool_plan plan;
 	uint64_t workers = 0;
 	int r = machine_read(NULL, NULL, &m, w);
 
@@ -274,6 +275,11 @@ static int sizes(const struct options *o, struct load_options *ret, unsigned int
 	if (o->workers && (parse_u64(o->workers, FEEDTURN_OPEN_MAX, &workers, NULL) || workers == 0))
 		return misuse(w, -EINVAL, "--workers: 1 to %u", FEEDTURN_OPEN_MAX);
 	*ret_workers = workers ? (unsigned int)workers : *ret_workers;
+	r = store_allowed(&o->store, &o->conf, *ret_workers * ret->lanes, &plan, w);
+	if (r)
+		return r;
+	cmd_pool_warn(&plan);
+	ingest_fit(plan.size, ret_workers, &ret->lanes);
 	return 0;
 }
 

@@ -69,6 +69,8 @@ static int number(const char *text, const char *option, uint64_t min, uint64_t m
 static int sizes(const struct wanted *o, struct load_options *ret, struct why *w)
 {
 	struct machine m;
+	struct pool_plan plan;
+	unsigned int workers = 1;
 	uint64_t rows, lanes, wait = RECONNECT_S;
 	int r = machine_read(NULL, NULL, &m, w);
 
@@ -84,7 +86,12 @@ static int sizes(const struct wanted *o, struct load_options *ret, struct why *w
 	ret->bytes = ret->bytes / ret->rows * rows;
 	ret->rows = rows;
 	ret->lanes = (unsigned int)lanes;
-	return r;
+	r = r ? r : store_allowed(&o->store, &o->conf, ret->lanes, &plan, w);
+	if (r)
+		return r;
+	cmd_pool_warn(&plan);
+	ingest_fit(plan.size, &workers, &ret->lanes);
+	return 0;
 }
 
 static uint64_t dropped(const struct ingest_stats *s)

@@ -34,25 +34,26 @@ static int plan(const struct store_opts *opts, const char *facts, const char *tu
 		struct why *w)
 {
 	AUTO_PG p = { 0 };
-	struct pool_server server;
 	struct intelconf c;
 	struct machine m;
-	bool asked = false;
 	int r = store_config(opts, &c, w);
 
 	r = r ? r : machine_read(facts, tuning, &m, w);
 	if (r)
 		return r;
-	if (!facts || opts->connect) {
-		r = store_connect(opts, &c, &p, opts->connect ? w : NULL);
-		if (r && opts->connect)
-			return r;
-		asked = r == 0;
-	}
-	r = asked ? store_limits(&p, &server, w) : 0;
-	if (!r)
-		*ret = pool_make(&m.sizes.db_connections, asked ? &server : NULL);
-	return r;
+	*ret = pool_make(&m.sizes.db_connections, NULL);
+	if (facts && !opts->connect)
+		return 0;
+	r = store_connect(opts, &c, &p, opts->connect ? w : NULL);
+	if (r)
+		return opts->connect ? r : 0;
+	return store_plan(&p, &m.sizes.db_connections, ret, w);
+}
+
+void cmd_pool_warn(const struct pool_plan *p)
+{
+	if (p->lowered[0])
+		log_warn("connections lowered from %u to %u: %s", p->wanted, p->size, p->lowered);
 }
 
 int cmd_pool(int argc, char **argv)
@@ -79,8 +80,8 @@ int cmd_pool(int argc, char **argv)
 		return r;
 	log_setup(PROGRAM, LOG_INFO);
 	r = plan(&store, facts, tuning, &p, &w);
-	if (!r && p.lowered[0])
-		log_warn("connections lowered from %u to %u: %s", p.wanted, p.size, p.lowered);
+	if (!r)
+		cmd_pool_warn(&p);
 	r = r ? r : print(&p, as_json, &w);
 	return r ? why_report(&w, PROGRAM) : EXIT_DONE;
 }

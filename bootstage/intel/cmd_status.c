@@ -83,7 +83,6 @@ static int days(struct pg *p, const struct intelconf *c, struct status *s, struc
 static int look(const struct store_opts *opts, const struct intelconf *c, struct status *s, struct why *w)
 {
 	AUTO_PG p = { 0 };
-	struct pool_server server;
 	struct machine m;
 	int r = store_connect(opts, c, &p, w);
 
@@ -91,10 +90,9 @@ static int look(const struct store_opts *opts, const struct intelconf *c, struct
 		return r;
 	s->server = PQserverVersion(p.conn);
 	r = machine_read(NULL, NULL, &m, w);
-	r = r ? r : store_limits(&p, &server, w);
+	r = r ? r : store_plan(&p, &m.sizes.db_connections, &s->pool, w);
 	if (r)
 		return r;
-	s->pool = pool_make(&m.sizes.db_connections, &server);
 	r = schema_look(&p, &s->schema, w);
 	r = r ? r : schema_check(&p, w);
 	r = r ? r : days(&p, c, s, w);

@@ -27,6 +27,14 @@ void ingest_sizes(const struct machine *m, struct load_options *ret)
 	ret->lanes = m->cores > CORES_MANY ? LANES_MANY : m->cores > 1 ? LANES_FEW : 1;
 }
 
+void ingest_fit(unsigned int allowed, unsigned int *workers, unsigned int *lanes)
+{
+	if (*workers > allowed)
+		*workers = allowed ? allowed : 1;
+	if (*workers * *lanes > allowed)
+		*lanes = allowed / *workers ? allowed / *workers : 1;
+}
+
 /* --- one stream --- */
 
 struct ingest {

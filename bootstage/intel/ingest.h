@@ -24,6 +24,8 @@ struct ingest_stats {
  * @lanes  2 keep two cores busy while the one thread of ours reads; more than 16 cores: 4 (N8)
  */
 void ingest_sizes(const struct machine *m, struct load_options *ret);
+/** Of so many workers with so many connections each, as many as `allowed` connections are enough for. Pure. */
+void ingest_fit(unsigned int allowed, unsigned int *workers, unsigned int *lanes);
 
 /* How somebody else has a say in the pace of it; NULL: nobody. */
 struct ingest_pace {

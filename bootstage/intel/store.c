@@ -190,7 +190,7 @@ int store_start(const struct store_opts *o, const struct intelconf *c, struct pg
 	return r;
 }
 
-int store_limits(struct pg *p, struct pool_server *ret, struct why *w)
+static int limits(struct pg *p, struct pool_server *ret, struct why *w)
 {
 	AUTO_PG_RESULT *rows = NULL;
 	int r = pg_query(
@@ -211,6 +211,26 @@ int store_limits(struct pg *p, struct pool_server *ret, struct why *w)
 	return 0;
 }
 
+int store_plan(struct pg *p, const struct derived *wanted, struct pool_plan *ret, struct why *w)
+{
+	struct pool_server server;
+	int r = limits(p, &server, w);
+
+	if (!r)
+		*ret = pool_make(wanted, &server);
+	return r;
+}
+
+int store_allowed(const struct store_opts *o, const struct intelconf *c, unsigned int wanted, struct pool_plan *ret,
+		  struct why *w)
+{
+	const struct derived d = { .value = wanted };
+	AUTO_PG p = { 0 };
+
+	*ret = pool_make(&d, NULL);
+	return store_connect(o, c, &p, NULL) ? 0 : store_plan(&p, &d, ret, w);
+}
+
 int store_pool(const struct store_opts *o, const struct intelconf *c, const struct machine *m,
 	       struct pool_plan *ret_plan, struct connpool **ret, struct why *w)
 {
@@ -220,15 +240,13 @@ int store_pool(const struct store_opts *o, const struct intelconf *c, const stru
 			     .connect_timeout_s = c->connect_timeout_s,
 			     .statement_timeout_ms = 1000 * c->statement_timeout_s },
 	};
-	struct pool_server server;
 	struct pool_plan plan;
 	AUTO_PG first = { 0 };
 	int r = store_open(o, c, &first, w);
 
-	r = r ? r : store_limits(&first, &server, w);
+	r = r ? r : store_plan(&first, &m->sizes.db_connections, &plan, w);
 	if (r)
 		return r;
-	plan = pool_make(&m->sizes.db_connections, &server);
 	want.size = plan.size;
 	r = connpool_new(&want, ret, w);
 	if (!r)

@@ -50,7 +50,10 @@ MUST_USE int store_start(const struct store_opts *o, const struct intelconf *c, 
  */
 MUST_USE int store_pool(const struct store_opts *o, const struct intelconf *c, const struct machine *m,
 			struct pool_plan *ret_plan, struct connpool **ret, struct why *w);
-/** What the server says about the number of connections. */
-MUST_USE int store_limits(struct pg *p, struct pool_server *ret, struct why *w);
+/** How many connections there may be of those that the machine is good for: as this server says. */
+MUST_USE int store_plan(struct pg *p, const struct derived *wanted, struct pool_plan *ret, struct why *w);
+/** As store_plan(), for who does not connect himself; a server that does not answer sets no limit. */
+MUST_USE int store_allowed(const struct store_opts *o, const struct intelconf *c, unsigned int wanted,
+			   struct pool_plan *ret, struct why *w);
 
 #endif

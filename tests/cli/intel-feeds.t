@@ -97,7 +97,10 @@ small 15 >www/web.json
 small 16 >folder/c.json
 exits 0 'what changed' run --all
 prints '2 loaded, 1 unchanged' 'is loaded, what did not is not'
-exits 0 'one that is named' run one
+pg_sql 'ALTER DATABASE intel CONNECTION LIMIT 1'
+exits 0 'one that is named' run one --workers 2
+says 'to 1: the database has a connection limit of 1' 'with no more connections than are allowed (N1)'
+pg_sql 'ALTER DATABASE intel CONNECTION LIMIT -1'
 prints '1 unchanged'
 rm one.json
 exits 1 'a file that is gone' run --all

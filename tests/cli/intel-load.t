@@ -280,6 +280,12 @@ else
 	skip 'ATT&CK' 'TANDEM_DATA is not set'
 fi
 
+# N1: fewer connections than are wanted
+pg_sql 'ALTER DATABASE intel CONNECTION LIMIT 1'
+exits 0 'a database that allows one connection' ingest small.json --connections 4
+says 'connections lowered from 4 to 1: the database has a connection limit of 1'
+pg_sql 'ALTER DATABASE intel CONNECTION LIMIT -1'
+
 # what is no feed
 exits 1 'no feed' sh -c 'echo "{}" >none.json; tandem-intel ingest --connect "$1" none.json' - "$pg"
 exits 1 'no file' ingest missing.json

@@ -34,9 +34,29 @@ static void batches_and_connections_follow_the_machine(void **state)
 	}
 }
 
+static void workers_and_connections_are_as_many_as_the_server_allows(void **state)
+{
+	static const struct {
+		unsigned int allowed, workers, lanes, want_workers, want_lanes;
+	} cases[] = { { 8, 4, 2, 4, 2 }, { 7, 4, 2, 4, 1 }, { 3, 4, 2, 3, 1 },
+		      { 5, 1, 8, 1, 5 }, { 1, 1, 2, 1, 1 }, { 0, 2, 2, 1, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned int workers = cases[i].workers, lanes = cases[i].lanes;
+
+		ingest_fit(cases[i].allowed, &workers, &lanes);
+		assert_int_equal(workers, cases[i].want_workers);
+		assert_int_equal(lanes, cases[i].want_lanes);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(batches_and_connections_follow_the_machine) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(batches_and_connections_follow_the_machine),
+		cmocka_unit_test(workers_and_connections_are_as_many_as_the_server_allows),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

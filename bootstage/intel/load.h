@@ -45,23 +45,6 @@ struct load_stats {
 	struct why refusal; /* of the first record that was refused */
 };
 
-enum load_next {
-	LOAD_AGAIN,
-	LOAD_HALVE,
-	LOAD_QUARANTINE,
-	LOAD_RECONNECT,
-	LOAD_GIVE_UP,
-};
-
-/**
- * What follows a failure. Pure.
- * @code      of pg.h
- * @sqlstate  "" where the server had no part in it
- * @tries     how often the same records have failed before
- * @n         how many they are
- */
-enum load_next load_next(int code, const char *sqlstate, unsigned int tries, size_t n);
-
 struct load;
 
 /** Connect. @ret  to be closed with load_close(), which drops what is not finished. */

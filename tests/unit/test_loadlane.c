@@ -1,5 +1,5 @@
 /* What follows when the server refuses a batch. */
-#include "bootstage/intel/load.h"
+#include "bootstage/intel/loadlane.h"
 
 #include "tests/support.h"
 

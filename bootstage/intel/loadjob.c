@@ -372,6 +372,13 @@ static bool is_known(const struct load_key *k)
 	return k->want == WANT_NODE && !k->fresh && k->owner->state != LOAD_ASIDE;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const struct load_wanted *x = a, *y = b;
+
+	return memcmp(x->e->rec.b, y->e->rec.b, sizeof(x->e->rec.b));
+}
+
 int load_job_edges(struct load_job *j, struct why *w)
 {
 	size_t n = 0;
@@ -388,6 +395,7 @@ int load_job_edges(struct load_job *j, struct why *w)
 		j->wanted[n++] = j->wanted[i];
 	}
 	j->n_wanted = n;
+	qsort(j->wanted, n, sizeof(*j->wanted), by_number);
 	j->n_edges = sum_up(j->edges, j->n_edges);
 	for (size_t i = 0; i < j->n_keys; i++)
 		j->n_known += is_known(&j->keys[i]);

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Two loaders of overlapping feeds in opposite order, at the same time, round after round: nobody waits in a ring for long, and
+# both end with everything.
+. "$(dirname "$0")/tap.sh"
+. "$root/tests/cli/pg.sh"
+. "$root/tests/cli/feed.sh"
+pg_start deadlock_timeout=100ms
+exits 0 'the schema' tandem-intel ensure --connect "$pg"
+
+turned() { python3 -c 'import json, sys; d = json.load(sys.stdin); d["objects"].reverse(); json.dump(d, sys.stdout, indent=1)'; }
+for version in 0 1; do
+	make_feed 400 $version >$version.json
+	turned <$version.json >turned$version.json
+done
+deadlocks() { pg_sql "SELECT deadlocks FROM pg_stat_database WHERE datname = 'intel'"; }
+
+exits 0 'a feed' ingest 0.json
+graph >graph0
+exits 0 'its newer version' ingest 1.json --feed 0
+graph >graph1
+
+# both ONE TWO: two feeds at once
+both() {
+	ingest "$1" --feed one --batch "$3" --json >one 2>&1 &
+	pid=$!
+	ingest "$2" --feed two --batch "$4" --json >two 2>&1
+	two=$?
+	wait $pid
+	[ "$?$two" = 00 ]
+}
+retries() { python3 -c 'import json; print(sum(json.load(open(f))["stored"]["retries"] for f in ("one", "two")))'; }
+# rounds NAME COUNT BEFORE FIRST SECOND GRAPH: of a store that has BEFORE
+rounds() {
+	failed=0 again=0
+	for round in $(seq "$2"); do
+		empty
+		[ "$3" = - ] || ingest "$3" >/dev/null || failed=$round
+		both "$4" "$5" $((60 + 37 * round)) $((500 - 29 * round)) || failed=$round
+		graph >is
+		cmp -s is "$6" || failed=$round
+		[ "$(pg_sql "$claims")" = "$(pg_sql 'SELECT sum(n) FROM intel_edges')" ] || failed=$round
+		[ $failed = 0 ] || break
+		again=$((again + $(retries)))
+	done
+	[ $failed = 0 ]
+	result $? "$1" "round $failed: $(cat one two; diff is "$6" | cut -c1-100 | head)"
+	echo "# batches that were tried again: $again; deadlocks so far: $(deadlocks)"
+}
+rounds 'all of it is new' 3 - 0.json turned0.json graph0
+rounds 'all of it is newer' 3 0.json 1.json turned1.json graph1
+rounds 'an older and a newer version' 3 - 0.json turned1.json graph1
+
+# In one batch for each connection, all held at a gate until the last one is there: what one writes first is what the other
+# writes last.
+pg_sql "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END'"
+pg_sql 'CREATE TRIGGER gate BEFORE INSERT ON records FOR EACH STATEMENT EXECUTE FUNCTION gate()'
+waiting="SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+close() { # close LOCK: the gate, until four wait before it
+	pg_sql "SELECT pg_advisory_lock($1); DO 'BEGIN FOR i IN 1..500 LOOP PERFORM pg_sleep(0.02); EXIT WHEN ($waiting) >= 4; END LOOP; END'" >gate 2>&1 &
+	gate=$!
+	for _ in $(seq 250); do
+		[ "$(pg_sql "SELECT count(*) FROM pg_locks WHERE granted AND locktype = 'advisory' AND mode = 'ExclusiveLock'")" = 0 ] || break
+		sleep 0.02
+	done
+}
+# at_once NAME LOCK BEFORE FIRST SECOND GRAPH
+at_once() {
+	failed=0
+	for round in 1 2 3; do
+		empty
+		[ "$3" = - ] || ingest "$3" >/dev/null || failed=$round
+		close "$2"
+		both "$4" "$5" 3000 3000 || failed=$round
+		wait $gate
+		graph >is
+		cmp -s is "$6" || failed=$round
+	done
+	[ $failed = 0 ]
+	result $? "$1" "round $failed: $(cat one two; diff is "$6" | cut -c1-100 | head)"
+	echo "# deadlocks so far: $(deadlocks)"
+}
+at_once 'new, at the same moment' 1 - 0.json turned0.json graph0
+at_once 'newer, at the same moment' 72410005 0.json 1.json turned1.json graph1
+pg_says 'no ring had to be found and broken' 0 "SELECT deadlocks FROM pg_stat_database WHERE datname = 'intel'"
+finish

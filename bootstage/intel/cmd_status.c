@@ -13,7 +13,7 @@
 #include "bootstage/intel/machine.h"
 #include "bootstage/intel/migrate.h"
 #include "bootstage/intel/partition.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 
 struct status {
 	bool private;
@@ -29,6 +29,9 @@ struct status {
 	bool ready;      /* connected, and the schema is there */
 	struct why why;  /* why it is not */
 	struct why wait; /* why no days are made */
+	/* Beside the first, which the others are about: [0] is not used. */
+	unsigned int n_servers;
+	struct server_state servers[SHARDS_MAX];
 };
 
 #define COUNT(table)                                                                                                   \
@@ -80,12 +83,20 @@ static int days(struct pg *p, const struct intelconf *c, struct status *s, struc
 	return 0;
 }
 
+static void look_at_others(const struct store_opts *opts, const struct intelconf *c, struct pg *first, struct status *s)
+{
+	s->n_servers = servers_count(opts, c);
+	for (unsigned int i = 1; i < s->n_servers; i++)
+		servers_look(opts, c, i, first, &s->servers[i]);
+}
+
 static int look(const struct store_opts *opts, const struct intelconf *c, struct status *s, struct why *w)
 {
 	AUTO_PG p = { 0 };
 	struct machine m;
 	int r = store_connect(opts, c, &p, w);
 
+	look_at_others(opts, c, r ? NULL : &p, s);
 	if (r)
 		return r;
 	s->server = PQserverVersion(p.conn);
@@ -129,6 +140,28 @@ static void json_server(struct json *j, const struct status *s)
 	json_end(j);
 }
 
+static void json_others(struct json *j, const struct status *s)
+{
+	json_array(j, "others");
+	for (unsigned int i = 1; i < s->n_servers; i++) {
+		const struct server_state *o = &s->servers[i];
+
+		json_object(j, NULL);
+		json_u64(j, "server", i);
+		json_bool(j, "answers", !o->why.code);
+		json_text(j, "reason", o->why.text);
+		json_i64(j, "days_ahead", o->ahead);
+		json_bool(j, "follows", o->follows);
+		json_bool(j, "whole", o->whole);
+		if (o->lag_bytes < 0)
+			json_null(j, "lag_bytes");
+		else
+			json_i64(j, "lag_bytes", o->lag_bytes);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void json_all(struct json *j, const struct status *s)
 {
 	json_object(j, NULL);
@@ -161,6 +194,7 @@ static void json_all(struct json *j, const struct status *s)
 	json_i64(j, "late", s->late_rows);
 	json_end(j);
 	json_i64(j, "bytes", s->bytes);
+	json_others(j, s);
 	json_end(j);
 }
 
@@ -175,7 +209,26 @@ static void print_server(const struct status *s)
 		(void)printf("%-9s does not answer\n", "server");
 }
 
-static void print_all(const struct status *s)
+static void print_others(const struct status *s)
+{
+	char size[16];
+
+	for (unsigned int i = 1; i < s->n_servers; i++) {
+		const struct server_state *o = &s->servers[i];
+
+		if (o->why.code) {
+			(void)printf("server %-2u %s\n", i, o->why.text);
+			continue;
+		}
+		(void)printf("server %-2u answers, %s%s", i, o->follows ? "follows the first" : "does not follow the first",
+			     o->whole ? "" : ", not whole yet");
+		if (o->lag_bytes >= 0)
+			(void)printf(", %s behind", format_size((uint64_t)o->lag_bytes, size));
+		(void)printf("%s\n", o->ahead < 1 ? "; it has no day for tomorrow's telemetry" : "");
+	}
+}
+
+static void print_first(const struct status *s)
 {
 	char first[DAYS_NAME], last[DAYS_NAME], size[16];
 
@@ -201,6 +254,20 @@ static void print_all(const struct status *s)
 		     "rows", s->nodes, s->edges, s->telemetry, s->late_rows, format_size((uint64_t)s->bytes, size));
 }
 
+static void print_all(const struct status *s)
+{
+	print_first(s);
+	print_others(s);
+}
+
+static bool others_are_well(const struct status *s)
+{
+	for (unsigned int i = 1; i < s->n_servers; i++)
+		if (!server_is_well(&s->servers[i]))
+			return false;
+	return true;
+}
+
 static int print(const struct status *s, bool as_json, struct why *w)
 {
 	struct json j = { .to = stdout };
@@ -221,8 +288,8 @@ int cmd_status(int argc, char **argv)
 		STORE_OPTS(store),
 		{ .name = "json", .help = "as JSON", .flag = &as_json },
 	};
-	struct status s = { .ahead = -1 };
-	struct intelconf c;
+	static struct status s = { .ahead = -1 };
+	static struct intelconf c;
 	struct why w = { 0 };
 	struct args args;
 	int r = args_parse(PROGRAM " status [--json]",
@@ -244,5 +311,5 @@ int cmd_status(int argc, char **argv)
 		return why_report(&w, PROGRAM);
 	if (r)
 		return (int)s.why.exit;
-	return s.ahead < 1 ? EXIT_FAILED : EXIT_DONE;
+	return s.ahead < 1 || !others_are_well(&s) ? EXIT_FAILED : EXIT_DONE;
 }

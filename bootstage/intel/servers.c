@@ -85,6 +85,59 @@ int servers_related(struct servers *s, const struct relquery *q, int64_t start, 
 	return related_find(&at[0], q, start, ret, w);
 }
 
+/* --- how they are --- */
+
+/* At the copy. */
+static int look_copy(struct pg *p, struct server_state *s)
+{
+	struct clock_now now = clock_read(false);
+	AUTO_PG_RESULT *rows = NULL;
+	AUTO_DAY_LIST days = { 0 };
+	int r = pg_query(p,
+			 "SELECT count(*) > 0 AND count(*) FILTER (WHERE r.srsubstate <> 'r') = 0 FROM pg_subscription s "
+			 "JOIN pg_database d ON d.oid = s.subdbid JOIN pg_subscription_rel r ON r.srsubid = s.oid "
+			 "WHERE s.subname = 'tandem_intel' AND d.datname = current_database()",
+			 NULL, &rows, &s->why);
+
+	s->whole = !r && pg_get_bool(rows, 0, 0);
+	r = r ? r : partition_list(p, &days, &s->why);
+	s->ahead = r ? -1 : days_ahead(day_of(now.us), &days);
+	return r;
+}
+
+/* At the first one: the slot that it sends from. */
+static void look_slot(struct pg *first, unsigned int i, struct server_state *s)
+{
+	char sql[256];
+	AUTO_PG_RESULT *rows = NULL;
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT active, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint "
+		       "FROM pg_replication_slots WHERE slot_name = 'tandem_intel_%u' AND database = current_database()",
+		       i);
+	if (pg_query(first, sql, NULL, &rows, NULL) || PQntuples(rows) != 1)
+		return;
+	s->follows = pg_get_bool(rows, 0, 0);
+	s->lag_bytes = pg_get_int(rows, 0, 1);
+}
+
+void servers_look(const struct store_opts *o, const struct intelconf *c, unsigned int i, struct pg *first,
+		  struct server_state *ret)
+{
+	AUTO_PG p = { 0 };
+
+	*ret = (struct server_state){ .ahead = -1, .lag_bytes = -1 };
+	if (servers_connect(o, c, i, &p, &ret->why) == 0)
+		IGNORE(look_copy(&p, ret)); /* it is kept for the caller */
+	if (first)
+		look_slot(first, i, ret);
+}
+
+bool server_is_well(const struct server_state *s)
+{
+	return !s->why.code && s->ahead >= 1 && s->whole && s->follows;
+}
+
 /* --- one store out of several --- */
 
 /* All or nothing: half of what belongs together is not left behind. */

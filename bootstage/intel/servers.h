@@ -38,6 +38,20 @@ struct pg *servers_first(struct servers *s);
 MUST_USE int servers_related(struct servers *s, const struct relquery *q, int64_t start, struct answers *ret,
 			     struct why *w);
 
+/* What of a further server matters to who looks after it. */
+struct server_state {
+	struct why why;    /* why it cannot be worked with; why.code is 0: it can */
+	int ahead;         /* as days_ahead() */
+	bool follows;      /* it gets what changes at the first one, now */
+	bool whole;        /* it has got all that was there before */
+	int64_t lag_bytes; /* of the first one's log, that it has not confirmed; -1: nobody can say */
+};
+/** Look at server i, 1 and up. @first  a connection to the first; NULL: it does not answer */
+void servers_look(const struct store_opts *o, const struct intelconf *c, unsigned int i, struct pg *first,
+		  struct server_state *ret);
+/** Whether it has what it needs, as far as that can be seen from here. */
+bool server_is_well(const struct server_state *s);
+
 /**
  * Before the first server's schema is changed: the schema of the copies, so that what the first one sends has its place; and
  * telemetry_all out of the way of missing steps, everywhere. Nothing to do where there is one server only.

@@ -57,6 +57,9 @@ at second "INSERT INTO nodes (kind, key) VALUES (10, 'malware--2')" 2>"$err"
 says 'this server has a copy of the graph' 'nobody else writes to the copy'
 says_at second 'and nothing was' 0 "SELECT count(*) FROM nodes WHERE key = 'malware--2'"
 
+exits 0 'both are well' tandem-intel status --config intel.conf
+prints 'server 1  answers, follows the first, '
+
 # Telemetry of the even agents at the first, of the odd ones at the second.
 for s in first second; do
 	at $s "CREATE TABLE IF NOT EXISTS telemetry_edges_2026_03_01 PARTITION OF telemetry_edges FOR VALUES FROM ('2026-03-01 00:00Z') TO ('2026-03-02 00:00Z')"
@@ -120,6 +123,11 @@ exits 0 'what needs none of it is whole' related malware--1 --intel
 says_at first 'a query for the shard of the first' 50 'SELECT count(*) FROM telemetry_all WHERE shard = 0'
 exits 1 'nothing is joined meanwhile' tandem-intel ensure --config intel.conf
 says 'server 1: '
+exits 1 'status has an alarm' tandem-intel status --config intel.conf --json
+check 'for the second' python3 -c 'import json, sys
+s = json.load(open(sys.argv[1]))
+o = s["others"][0]
+assert s["ready"] and o["server"] == 1 and not o["answers"] and o["reason"] and not o["follows"] and o["lag_bytes"] >= 0, s' "$out"
 pg_use second
 pg_again
 pg_use first
@@ -131,6 +139,8 @@ exits 1 'the first is dead: the second has the graph' related malware--1 $window
 check 'and its own telemetry' test "$(count_of)" = 50
 says 'server 0 did not answer'
 exits 0 'search goes on' tandem-intel search --config intel.conf later
+exits 1 'status without the first' tandem-intel status --config intel.conf
+prints 'server 1  answers, does not follow the first' 'has the second all the same'
 pg_again
 
 # Telemetry as it comes: each agent's goes to its server, whatever happens to one of them.

@@ -22,8 +22,8 @@ struct answer {
 	unsigned int retry_after_s; /* at most RETRY_AFTER_MAX_S; 0: not given */
 	bool encoded;               /* has a Content-Encoding that changes the bytes */
 	char type[ANSWER_FIELD_MAX], etag[ANSWER_FIELD_MAX], modified[ANSWER_FIELD_MAX];
-	const char *
-		note; /* set by the caller: a further field that is kept; NULL: none. Stays when an answer begins anew */
+	/* Set by the caller: a further field that is kept; NULL: none. It stays when an answer begins anew. */
+	const char *note;
 	char noted[ANSWER_FIELD_MAX];
 };
 

@@ -126,6 +126,10 @@ telemetry_walks() {
 telemetry_walks 'days open'
 pg_sql 'CREATE INDEX ON telemetry_edges_2026_03_01 (dst, kind, src); CREATE INDEX ON telemetry_edges_2026_03_02 (dst, kind, src)'
 telemetry_walks 'days sealed'
+pg_sql 'INSERT INTO telemetry_edges SELECT * FROM telemetry_edges'
+telemetry_walks 'a minute has rows of several batches'
+pg_sql 'CREATE TEMP TABLE merged AS SELECT ts, agent_id, src, dst, kind, sum(weight)::real AS weight FROM telemetry_edges GROUP BY 1, 2, 3, 4, 5; TRUNCATE telemetry_edges; INSERT INTO telemetry_edges SELECT * FROM merged'
+telemetry_walks 'or one'
 reaches 'without a window it is the last three days' '' x-host--1
 
 # values, by what they are: their keys are made of them

@@ -15,10 +15,6 @@
 
 #include "base/why.h"
 
-/* Project ids are PROJECT_FIRST + 0 to PROJECT_IDS - 1; the job's name says which, the next free one where it is taken. */
-#define CAP_PROJECT_FIRST 1413750784u /* 0x54442000 */
-#define CAP_PROJECT_IDS   4096u
-
 enum cap_kind {
 	CAP_AUTO, /* the best there is; only wanted */
 	CAP_PROJECT,
@@ -33,7 +29,7 @@ bool cap_kind_named(const char *word, enum cap_kind *ret);
 struct cap_want {
 	const char *job;    /* its name */
 	const char *folder; /* is made when it is not there; a symlink is refused */
-	const char *images; /* folder for the file of CAP_LOOP, on the disk that is to be filled; is made */
+	const char *images; /* folder for the file of CAP_LOOP, on the disk that is to be filled; is made. NULL: none */
 	uint64_t bytes;     /* the cap */
 	enum cap_kind kind; /* CAP_AUTO; or just that one */
 	bool mount_nothing; /* CAP_AUTO must not choose CAP_LOOP: a tree that is not this machine's */

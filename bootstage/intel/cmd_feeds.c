@@ -12,12 +12,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/feedman.h"
 #include "bootstage/intel/store.h"
 
-#define RECONNECT_S 60u
-#define SLEEP_MAX_S 60u
+#define RECONNECT_S  60u
+#define LOOK_AGAIN_S 60u /* at files of feeds, at the latest */
 
 struct options {
 	struct store_opts store;
@@ -25,6 +26,8 @@ struct options {
 	const char *feeds, *state, *workers;
 	char folder[INTELCONF_PATH];
 	bool json, all, again, forever;
+	bool looked;     /* at what is due, once at least */
+	struct hash bad; /* of what was wrong with files then */
 };
 
 #define FEEDS_OPTS(o)                                                                                                  \
@@ -231,34 +234,59 @@ static int check_names(const struct args *args, const struct feedconfs *f, struc
 	return 0;
 }
 
-/* Those that are named, or all that are due. *ret_next_s: when the next one is. */
-static size_t choose(const struct options *o, const struct args *args, const struct feedconfs *f,
-		     const struct feedconf **ret, uint64_t *ret_next_s, unsigned int *ret_bad)
+/* Whether the same files were wrong the last time; then it was said. */
+static bool known_bad(struct options *o, const struct feedconfs *f)
+{
+	struct hash before = o->bad;
+	struct hasher h;
+
+	hasher_init(&h);
+	for (size_t i = 0; i < f->n; i++)
+		if (f->at[i].bad.code)
+			hasher_add(&h, bytes_str(f->at[i].bad.text));
+	o->bad = hasher_end(&h);
+	return hash_equal(&before, &o->bad);
+}
+
+static bool is_wanted(const struct args *args, const struct feedconf *c)
+{
+	return args->n ? named(args, c->name) : c->bad.code || c->enabled;
+}
+
+/* Those that are named, or all that are due. *ret_next_s: when the next one is; *ret_bad: how many cannot be run. */
+static int add_due(struct options *o, const struct args *args, const struct feedconfs *f, struct feedman *m,
+		   uint64_t *ret_next_s, unsigned int *ret_bad, struct why *w)
 {
 	uint64_t now = (uint64_t)time(NULL);
-	size_t n = 0;
+	bool known = known_bad(o, f), at_once = !o->looked && (args->n || o->all || o->again);
+	int r = 0;
 
+	o->looked = true;
 	*ret_next_s = UINT64_MAX;
-	for (size_t i = 0; i < f->n; i++) {
+	*ret_bad = 0;
+	for (size_t i = 0; !r && i < f->n; i++) {
 		const struct feedconf *c = &f->at[i];
 		struct feedstate s;
 		uint64_t due;
 
-		if (args->n ? !named(args, c->name) : !c->enabled && !c->bad.code)
+		if (!is_wanted(args, c))
 			continue;
 		if (c->bad.code) {
-			log_warn("feed %s failed: %s", c->name, c->bad.text);
+			if (!known)
+				log_warn("feed %s failed: %s", c->name, c->bad.text);
 			++*ret_bad;
 			continue;
 		}
 		feedstate_read(o->state, c, &s);
-		due = args->n || o->all || o->again ? 0 : feedstate_due(c, &s, now);
-		if (due <= now)
-			ret[n++] = c;
-		else if (due < *ret_next_s)
+		due = at_once ? 0 : feedstate_due(c, &s, now);
+		if (due <= now) {
+			r = feedman_add(m, c, w);
+			due = now + c->interval_s; /* at the earliest */
+		}
+		if (due < *ret_next_s)
 			*ret_next_s = due;
 	}
-	return n;
+	return r;
 }
 
 static int sizes(const struct options *o, struct load_options *ret, unsigned int *ret_workers, struct why *w)
@@ -299,61 +327,92 @@ static int print(const struct options *o, const struct feedman_counts *c, struct
 	return json_finish(&j, w);
 }
 
-/* Returns 0 also when feeds failed; *ret has their number. */
-static int once(const struct options *o, const struct args *args, const struct feedman_options *m, uint64_t *ret_next_s,
-		struct feedman_counts *ret, struct why *w)
+/* What is configured now, and due. */
+static int look_again(struct options *o, const struct args *args, struct feedman *m, uint64_t *ret_next_s,
+		      unsigned int *ret_bad, struct why *w)
 {
 	AUTO_FEEDCONFS feeds = { 0 };
-	AUTO_FREE const struct feedconf **chosen = NULL;
-	unsigned int bad = 0;
 	int r = feedconf_load(o->feeds, &feeds, w);
 
 	r = r ? r : check_names(args, &feeds, w);
-	if (r)
-		return r;
-	chosen = calloc(feeds.n + 1, sizeof(struct feedconf *));
-	if (!chosen)
-		return fail(w, -ENOMEM, "out of memory");
-	r = feedman_run(m, chosen, choose(o, args, &feeds, chosen, ret_next_s, &bad), ret, w);
-	ret->failed += bad;
-	return r;
+	return r ? r : add_due(o, args, &feeds, m, ret_next_s, ret_bad, w);
 }
 
-static void sleep_until(uint64_t next_s)
+/* Returns 0 also when feeds failed; *ret has their number. */
+static int once(struct options *o, const struct args *args, struct feedman *m, struct feedman_counts *ret,
+		struct why *w)
 {
-	uint64_t now = (uint64_t)time(NULL), end = next_s - now > SLEEP_MAX_S ? now + SLEEP_MAX_S : next_s;
-	const struct timespec tick = { .tv_nsec = 200000000 };
+	unsigned int bad = 0;
+	uint64_t next_s;
+	int r = look_again(o, args, m, &next_s, &bad, w);
 
-	while ((uint64_t)time(NULL) < end && !interrupt_seen())
-		(void)nanosleep(&tick, NULL);
+	r = r ? r : feedman_run(m, UINT64_MAX, w);
+	*ret = feedman_counts(m);
+	ret->failed += bad;
+	return r ? r : print(o, ret, w);
 }
 
-/* The files are read again each time, so that changes count. */
+static uint64_t wait_s(uint64_t next_s)
+{
+	uint64_t now = (uint64_t)time(NULL), wait = next_s > now ? next_s - now : 1;
+
+	return wait < LOOK_AGAIN_S ? wait : LOOK_AGAIN_S;
+}
+
+static void sleep_some(uint64_t s)
+{
+	uint64_t end = now_ms() + s * 1000;
+
+	while (now_ms() < end && !interrupt_seen())
+		sleep_ms(200);
+}
+
+/*
+ * The files are read again and again, so that changes count; and what is due by then is begun beside what is still under way,
+ * so that a feed of five minutes does not wait for one of an hour.
+ */
+static int forever(struct options *o, const struct args *args, struct feedman *m, struct why *w)
+{
+	while (!interrupt_seen()) {
+		struct feedman_counts c;
+		uint64_t next_s = 0;
+		unsigned int bad = 0;
+		int r = look_again(o, args, m, &next_s, &bad, w);
+
+		r = r ? r : feedman_run(m, now_ms() + wait_s(next_s) * 1000, w);
+		if (r)
+			return r == -ECANCELED ? 0 : r;
+		c = feedman_counts(m);
+		if (c.loaded + c.unchanged + c.failed > 0)
+			r = print(o, &c, w);
+		if (r)
+			return r;
+		if (feedman_idle(m))
+			sleep_some(wait_s(next_s));
+	}
+	return 0;
+}
+
 static int run(struct options *o, const struct args *args, struct feedman_counts *ret, struct why *w)
 {
 	const struct feed_options f = { .warn = warn };
 	struct load_options l = { .connect = connect, .arg = o, .reconnect_s = RECONNECT_S, .stop = interrupt_seen };
-	struct feedman_options m = { .state = o->state,
-				     .load = &l,
-				     .options = &f,
-				     .again = o->again,
-				     .stop = interrupt_seen,
-				     .ended = ended,
-				     .arg = o };
-	uint64_t next_s = 0;
+	struct feedman_options options = { .state = o->state,
+					   .load = &l,
+					   .options = &f,
+					   .again = o->again,
+					   .stop = interrupt_seen,
+					   .ended = ended,
+					   .arg = o };
+	struct feedman *m = NULL;
 	int r = store_config(&o->store, &o->conf, w);
 
-	r = r ? r : sizes(o, &l, &m.workers, w);
+	r = r ? r : sizes(o, &l, &options.workers, w);
 	r = r ? r : dir_make(o->state, 0755, w);
-	while (!r) {
-		r = once(o, args, &m, &next_s, ret, w);
-		if (r || !o->forever)
-			return r;
-		r = print(o, ret, w);
-		sleep_until(next_s);
-		if (interrupt_seen())
-			return r;
-	}
+	r = r ? r : feedman_open(&options, &m, w);
+	if (!r)
+		r = o->forever ? forever(o, args, m, w) : once(o, args, m, ret, w);
+	feedman_close(m);
 	return r;
 }
 
@@ -384,9 +443,9 @@ int cmd_feeds_run(int argc, char **argv)
 	interrupt_catch();
 	r = defaults(&o, &w);
 	r = r ? r : run(&o, &args, &c, &w);
-	if (!r && !o.forever)
-		r = print(&o, &c, &w);
 	if (r)
 		return why_report(&w, PROGRAM);
+	if (o.forever) /* until it was asked to end */
+		return EXIT_DONE;
 	return c.failed ? EXIT_FAILED : c.loaded + c.unchanged ? EXIT_DONE : EXIT_NOTHING;
 }

@@ -1,8 +1,11 @@
 #include "bootstage/intel/feedman.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -14,28 +17,28 @@
 
 /* A feed, before, while and after it is under way. */
 struct run {
-	const struct feedconf *conf;
+	struct run *next; /* that waits */
+	struct feedconf conf;
 	struct feedstate state;
 	struct feed_guess guess;
-	size_t order;
 };
 
 struct child {
 	struct run *run; /* NULL: free */
 	pid_t pid;
-	int fd;
+	int fd, lock;
 	uint64_t began_ms, waited_ms; /* waited: for turns */
 	bool done, killed;
 	struct feedjob_message end;
 };
 
-struct man {
+struct feedman {
 	const struct feedman_options *o;
-	struct run *runs;
-	size_t n, next;
+	struct run *waiting;
 	struct child at[FEEDTURN_OPEN_MAX];
 	struct feedturn turns[FEEDTURN_OPEN_MAX];
 	struct feedman_counts counts;
+	bool closing;
 	int r; /* what ends it all */
 	struct why why;
 };
@@ -50,11 +53,11 @@ static uint64_t now_s(void)
 
 /* --- one feed --- */
 
-/* In the child. Its signals are its parent's business, who kills it; so that Ctrl-C asks one process only. */
-static int child_main(const struct man *m, const struct run *run, int fd)
+/* In the child. */
+static int child_main(const struct feedman *m, const struct run *run, int fd)
 {
 	struct load_options load = *m->o->load;
-	struct feedjob j = { .conf = run->conf,
+	struct feedjob j = { .conf = &run->conf,
 			     .state = run->state,
 			     .load = &load,
 			     .options = m->o->options,
@@ -62,36 +65,78 @@ static int child_main(const struct man *m, const struct run *run, int fd)
 			     .parent = fd };
 	int r;
 
-	load.feed = run->conf->name;
+	load.feed = run->conf.name;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	r = feedjob_run(&j, m->o->stop);
 	return r == 0 || r == -EALREADY ? 0 : 1;
 }
 
-static int child_start(struct man *m, size_t i, struct run *run, struct why *w)
+/* Whoever loads a feed holds its lock, so that two of us do not load it twice, nor write over each other's state. */
+static int lock_take(const struct feedman *m, const struct run *run, int *ret, struct why *w)
+{
+	char path[512];
+	AUTO_FD fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s.lock", m->o->state, run->conf.name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return fail_errno(w, "%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? fail(w, -EBUSY, "another process is loading it")
+					    : fail_errno(w, "%s", path);
+	*ret = MOVE_FD(fd);
+	return 0;
+}
+
+/* In the child: what belongs to other feeds. A lock that it held on to would outlive theirs. */
+static void others_close(const struct feedman *m)
+{
+	for (size_t i = 0; i < FEEDTURN_OPEN_MAX; i++) {
+		if (!m->at[i].run)
+			continue;
+		(void)close(m->at[i].fd);
+		(void)close(m->at[i].lock);
+	}
+}
+
+static int child_fork(struct feedman *m, struct child *c, struct why *w)
 {
 	int fds[2];
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-		return fail_errno(w, "socket for %s", run->conf->name);
+		return fail_errno(w, "socket for %s", c->run->conf.name);
 	(void)fflush(NULL); /* else what is in buffers is written twice */
-	pid = fork();
-	if (pid == 0) {
-		for (size_t k = 0; k < FEEDTURN_OPEN_MAX; k++)
-			if (m->at[k].run)
-				(void)close(m->at[k].fd);
+	c->pid = fork();
+	if (c->pid == 0) {
+		others_close(m);
 		(void)close(fds[0]);
-		_exit(child_main(m, run, fds[1]));
+		_exit(child_main(m, c->run, fds[1]));
 	}
 	(void)close(fds[1]);
-	if (pid < 0) {
+	if (c->pid < 0) {
 		(void)close(fds[0]);
-		return fail_errno(w, "process for %s", run->conf->name);
+		return fail_errno(w, "process for %s", c->run->conf.name);
 	}
-	m->at[i] = (struct child){ .run = run, .pid = pid, .fd = fds[0], .began_ms = now_ms() };
-	m->turns[i] = (struct feedturn){ .is = TURN_NONE };
+	c->fd = fds[0];
+	return 0;
+}
+
+static int child_start(struct feedman *m, size_t i, struct run *run, struct why *w)
+{
+	struct child c = { .run = run, .fd = -1, .lock = -1, .began_ms = now_ms() };
+	int r = lock_take(m, run, &c.lock, w);
+
+	if (r)
+		return r;
+	feedstate_read(m->o->state, &run->conf, &run->state); /* whoever had the lock may have loaded it */
+	r = child_fork(m, &c, w);
+	if (r) {
+		(void)close(c.lock);
+		return r;
+	}
 	run->state.began_s = now_s();
+	m->at[i] = c;
+	m->turns[i] = (struct feedturn){ .is = TURN_NONE };
 	return 0;
 }
 
@@ -102,7 +147,7 @@ static void say(const struct child *c, enum feedjob_word word)
 	IGNORE(send(c->fd, &text, sizeof(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* its end is seen soon */
 }
 
-static void turn_end(struct man *m, size_t i, uint64_t now)
+static void turn_end(struct feedman *m, size_t i, uint64_t now)
 {
 	struct feedturn *t = &m->turns[i];
 
@@ -114,14 +159,14 @@ static void turn_end(struct man *m, size_t i, uint64_t now)
 	t->asked_back = false;
 }
 
-static void keep(struct man *m, struct run *run)
+static void keep(struct feedman *m, struct run *run)
 {
-	int r = feedstate_write(m->o->state, run->conf, &run->state, &m->why);
+	int r = feedstate_write(m->o->state, &run->conf, &run->state, &m->why);
 
 	m->r = m->r ? m->r : r;
 }
 
-static void hear(struct man *m, size_t i, const struct feedjob_message *msg)
+static void hear(struct feedman *m, size_t i, const struct feedjob_message *msg)
 {
 	uint64_t now = now_ms();
 
@@ -150,16 +195,18 @@ static void hear(struct man *m, size_t i, const struct feedjob_message *msg)
 
 /* --- the end of one --- */
 
-static void outcome(struct child *c, int status)
+static void outcome(const struct feedman *m, struct child *c, int status)
 {
 	struct why *w = &c->end.why;
 
 	if (c->done)
 		return;
 	*w = (struct why){ 0 };
-	if (c->killed)
+	if (m->closing)
+		c->end.code = fail(w, -ECANCELED, "interrupted");
+	else if (c->killed)
 		c->end.code =
-			fail(w, -ETIMEDOUT, "over its timeout of %llu s", (unsigned long long)c->run->conf->timeout_s);
+			fail(w, -ETIMEDOUT, "over its timeout of %llu s", (unsigned long long)c->run->conf.timeout_s);
 	else if (WIFSIGNALED(status))
 		c->end.code = fail(w, -EIO, "its process ended by signal %d", WTERMSIG(status));
 	else
@@ -179,7 +226,7 @@ static void reason_keep(char to[FEEDSTATE_FIELD], const char *text)
 	to[n] = '\0';
 }
 
-static void note(struct man *m, struct child *c, uint64_t busy_ms)
+static void note(struct feedman *m, struct child *c, uint64_t busy_ms)
 {
 	struct feedstate *s = &c->run->state;
 	uint64_t began = s->began_s, loaded = s->loaded_s, failures = s->failures, busy = s->busy_ms;
@@ -196,11 +243,16 @@ static void note(struct man *m, struct child *c, uint64_t busy_ms)
 	m->counts.loaded += s->result == FEED_LOADED;
 	m->counts.unchanged += s->result == FEED_UNCHANGED;
 	m->counts.failed += s->result == FEED_FAILED;
-	if (code != -ECANCELED)
-		keep(m, c->run);
+	keep(m, c->run);
 }
 
-static void child_end(struct man *m, size_t i)
+static void tell(const struct feedman *m, const struct feedman_end *e)
+{
+	if (m->o->ended)
+		m->o->ended(m->o->arg, e);
+}
+
+static void child_end(struct feedman *m, size_t i)
 {
 	struct child *c = &m->at[i];
 	int status = 0;
@@ -210,21 +262,21 @@ static void child_end(struct man *m, size_t i)
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	(void)close(c->fd);
-	outcome(c, status);
-	note(m, c, m->turns[i].used_ms);
-	if (m->o->ended) {
-		const struct feedman_end e = { .conf = c->run->conf,
+	outcome(m, c, status);
+	if (c->end.code != -ECANCELED || !(m->closing || m->o->stop())) {
+		note(m, c, m->turns[i].used_ms);
+		tell(m, &(struct feedman_end){ .conf = &c->run->conf,
 					       .state = &c->run->state,
 					       .why = c->end.why,
 					       .ms = now - c->began_ms,
-					       .busy_ms = m->turns[i].used_ms };
-
-		m->o->ended(m->o->arg, &e);
+					       .busy_ms = m->turns[i].used_ms });
 	}
+	(void)close(c->lock);
+	free(c->run);
 	c->run = NULL;
 }
 
-static void child_hear(struct man *m, size_t i)
+static void child_hear(struct feedman *m, size_t i)
 {
 	struct feedjob_message msg = { 0 };
 	ssize_t n = recv(m->at[i].fd, &msg, sizeof(msg), MSG_DONTWAIT);
@@ -237,7 +289,7 @@ static void child_hear(struct man *m, size_t i)
 
 /* --- all of them --- */
 
-static void give_turns(struct man *m, uint64_t now)
+static void give_turns(struct feedman *m, uint64_t now)
 {
 	int i;
 
@@ -254,7 +306,7 @@ static void give_turns(struct man *m, uint64_t now)
 }
 
 /* Of its own time: waiting for a turn does not count. */
-static void end_late_ones(struct man *m, uint64_t now)
+static void end_late_ones(struct feedman *m, uint64_t now)
 {
 	for (size_t i = 0; i < FEEDTURN_OPEN_MAX; i++) {
 		struct child *c = &m->at[i];
@@ -262,24 +314,57 @@ static void end_late_ones(struct man *m, uint64_t now)
 
 		if (!c->run || c->done || c->killed)
 			continue;
-		if (now - c->began_ms - c->waited_ms - waits > c->run->conf->timeout_s * 1000) {
+		if (now - c->began_ms - c->waited_ms - waits > c->run->conf.timeout_s * 1000) {
 			c->killed = true;
 			(void)kill(c->pid, SIGKILL);
 		}
 	}
 }
 
-static void begin_some(struct man *m)
+/* The place of the one that is begun next. */
+static struct run **first_of(struct feedman *m)
 {
-	for (size_t i = 0; i < FEEDTURN_OPEN_MAX && m->next < m->n && !m->r; i++) {
-		if (m->at[i].run)
-			continue;
-		m->r = child_start(m, i, &m->runs[m->next], &m->why);
-		m->next += m->r == 0;
-	}
+	struct run **best = &m->waiting;
+
+	for (struct run **p = best; *p; p = &(*p)->next)
+		if (feed_before(&(*p)->guess, &(*best)->guess))
+			best = p;
+	return best;
 }
 
-static size_t under_way(const struct man *m)
+static void cannot_begin(struct feedman *m, struct run *run, const struct why *why)
+{
+	m->counts.failed++;
+	run->state.result = FEED_FAILED;
+	tell(m, &(struct feedman_end){ .conf = &run->conf, .state = &run->state, .why = *why });
+	free(run);
+}
+
+static void begin_one(struct feedman *m, size_t i)
+{
+	struct run **p = first_of(m), *run = *p;
+	struct why why = { 0 };
+	int r;
+
+	*p = run->next;
+	r = child_start(m, i, run, &why);
+	if (r == 0)
+		return;
+	if (r != -EBUSY) {
+		m->r = r;
+		m->why = why;
+	}
+	cannot_begin(m, run, &why);
+}
+
+static void begin_some(struct feedman *m)
+{
+	for (size_t i = 0; i < FEEDTURN_OPEN_MAX && m->waiting && !m->r; i++)
+		if (!m->at[i].run)
+			begin_one(m, i);
+}
+
+static size_t under_way(const struct feedman *m)
 {
 	size_t n = 0;
 
@@ -288,7 +373,7 @@ static size_t under_way(const struct man *m)
 	return n;
 }
 
-static void listen_to_all(struct man *m)
+static void listen_to_all(struct feedman *m)
 {
 	struct pollfd fds[FEEDTURN_OPEN_MAX];
 	size_t which[FEEDTURN_OPEN_MAX];
@@ -308,72 +393,103 @@ static void listen_to_all(struct man *m)
 			child_hear(m, which[i]);
 }
 
-static int by_guess(const void *x, const void *y)
+static bool is_there(const struct feedman *m, const char *name)
 {
-	const struct run *a = x, *b = y;
-
-	if (feed_before(&a->guess, &b->guess))
-		return -1;
-	if (feed_before(&b->guess, &a->guess))
-		return 1;
-	return a->order < b->order ? -1 : 1;
+	for (size_t i = 0; i < FEEDTURN_OPEN_MAX; i++)
+		if (m->at[i].run && strcmp(m->at[i].run->conf.name, name) == 0)
+			return true;
+	for (const struct run *run = m->waiting; run; run = run->next)
+		if (strcmp(run->conf.name, name) == 0)
+			return true;
+	return false;
 }
 
-static int prepare(struct man *m, const struct feedconf *const *feeds, size_t n, struct why *w)
+int feedman_add(struct feedman *m, const struct feedconf *f, struct why *w)
 {
-	m->runs = calloc(n + 1, sizeof(*m->runs));
-	if (!m->runs)
-		return fail(w, -ENOMEM, "out of memory");
-	m->n = n;
-	for (size_t i = 0; i < n; i++) {
-		struct run *r = &m->runs[i];
+	struct run **p = &m->waiting, *run;
 
-		*r = (struct run){ .conf = feeds[i], .order = i };
-		feedstate_read(m->o->state, feeds[i], &r->state);
-		r->guess = (struct feed_guess){ .busy_ms = r->state.busy_ms,
-						.bytes = feedjob_guess_bytes(feeds[i]),
-						.failed = r->state.result == FEED_FAILED };
-	}
-	qsort(m->runs, n, sizeof(*m->runs), by_guess);
+	if (is_there(m, f->name))
+		return 0;
+	run = calloc(1, sizeof(*run));
+	if (!run)
+		return fail(w, -ENOMEM, "out of memory");
+	run->conf = *f;
+	feedstate_read(m->o->state, f, &run->state);
+	run->guess = (struct feed_guess){ .busy_ms = run->state.busy_ms,
+					  .bytes = feedjob_guess_bytes(f),
+					  .failed = run->state.result == FEED_FAILED };
+	while (*p)
+		p = &(*p)->next;
+	*p = run;
 	return 0;
 }
 
-static void end_all(struct man *m)
+bool feedman_idle(const struct feedman *m)
 {
-	for (size_t i = 0; i < FEEDTURN_OPEN_MAX; i++) {
-		if (!m->at[i].run)
-			continue;
-		(void)kill(m->at[i].pid, SIGKILL);
-		child_end(m, i);
-	}
+	return !m->waiting && under_way(m) == 0;
 }
 
-int feedman_run(const struct feedman_options *o, const struct feedconf *const *feeds, size_t n,
-		struct feedman_counts *ret, struct why *w)
+int feedman_run(struct feedman *m, uint64_t until_ms, struct why *w)
 {
-	struct man *m = calloc(1, sizeof(*m));
-	int r;
-
-	if (!m)
-		return fail(w, -ENOMEM, "out of memory");
-	m->o = o;
-	m->r = prepare(m, feeds, n, &m->why);
-	while (!m->r && !o->stop()) {
+	while (!m->r && !m->o->stop() && now_ms() < until_ms) {
 		begin_some(m);
-		if (under_way(m) == 0)
+		if (feedman_idle(m))
 			break;
 		give_turns(m, now_ms());
 		listen_to_all(m);
 		end_late_ones(m, now_ms());
 	}
-	if (!m->r && under_way(m) > 0)
-		m->r = fail(&m->why, -ECANCELED, "interrupted");
-	end_all(m);
-	*ret = m->counts;
-	r = m->r;
-	if (r && w && !w->code)
+	if (!m->r && m->o->stop() && !feedman_idle(m))
+		return fail(w, -ECANCELED, "interrupted");
+	if (m->r && w && !w->code)
 		*w = m->why;
-	free(m->runs);
+	return m->r;
+}
+
+struct feedman_counts feedman_counts(struct feedman *m)
+{
+	struct feedman_counts c = m->counts;
+
+	m->counts = (struct feedman_counts){ 0 };
+	return c;
+}
+
+int feedman_open(const struct feedman_options *o, struct feedman **ret, struct why *w)
+{
+	struct feedman *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return fail(w, -ENOMEM, "out of memory");
+	m->o = o;
+	*ret = m;
+	return 0;
+}
+
+/* One that was done, but not yet heard, is still heard. */
+static void child_stop(struct feedman *m, size_t i)
+{
+	struct pollfd f = { .fd = m->at[i].fd, .events = POLLIN };
+
+	(void)kill(m->at[i].pid, SIGKILL);
+	while (m->at[i].run) {
+		IGNORE(poll(&f, 1, -1) < 0); /* by a signal: then it is looked at again */
+		child_hear(m, i);
+	}
+}
+
+void feedman_close(struct feedman *m)
+{
+	if (!m)
+		return;
+	m->closing = true;
+	for (size_t i = 0; i < FEEDTURN_OPEN_MAX; i++)
+		if (m->at[i].run)
+			child_stop(m, i);
+	while (m->waiting) {
+		struct run *run = m->waiting;
+
+		m->waiting = run->next;
+		free(run);
+	}
 	free(m);
-	return r;
 }

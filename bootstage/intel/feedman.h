@@ -19,6 +19,7 @@ struct feedman_end {
 	uint64_t ms, busy_ms; /* from its beginning to its end; in turns */
 };
 
+/* Borrowed until feedman_close(). */
 struct feedman_options {
 	const char *state; /* folder */
 	const struct load_options *load;
@@ -34,11 +35,22 @@ struct feedman_counts {
 	unsigned int loaded, unchanged, failed;
 };
 
+struct feedman;
+
+MUST_USE int feedman_open(const struct feedman_options *o, struct feedman **ret, struct why *w);
+/** What is under way is ended, as if it had not begun: its state stays what it was. NULL is fine. */
+void feedman_close(struct feedman *m);
+
+/** Have a feed run, by a copy of what its file says. Nothing where one of that name waits or is under way. Returns 0; -ENOMEM. */
+MUST_USE int feedman_add(struct feedman *m, const struct feedconf *f, struct why *w);
+/** Whether nothing waits and nothing is under way. */
+bool feedman_idle(const struct feedman *m);
 /**
- * Run these feeds once, all of them.
+ * Run what was added until all of it is done, or until a moment of now_ms(); more may be added then.
  * Returns 0 whatever came of them; -ECANCELED stop() said so; -ENOMEM, -EIO: no process could be started, no state be kept.
  */
-MUST_USE int feedman_run(const struct feedman_options *o, const struct feedconf *const *feeds, size_t n,
-			 struct feedman_counts *ret, struct why *w);
+MUST_USE int feedman_run(struct feedman *m, uint64_t until_ms, struct why *w);
+/** What came of those that ended since this was asked the last time. */
+struct feedman_counts feedman_counts(struct feedman *m);
 
 #endif

@@ -211,8 +211,48 @@ feed 01-large.feed "source=$taxii/stall/x.json" stall=30s timeout=1s
 rm feeds.d/02-slow.feed
 exits 1 'a feed that is over its timeout is ended' run --all
 says 'over its timeout of 1 s'
-kill_at=$(date +%s)
+
+# Ended from outside: what was under way is as if it had not begun.
+rm -r state
 feed 01-large.feed "source=$taxii/stall/x.json" stall=30s
-timeout -s TERM 2 tandem-intel feeds run --all --forever --feeds feeds.d --state state --connect "$pg" >/dev/null 2>&1
-check 'SIGTERM ends it at once' [ $(($(date +%s) - kill_at)) -lt 6 ]
+kill_at=$(date +%s)
+exits 0 'SIGTERM ends what goes on for ever' timeout --preserve-status -s TERM 2 tandem-intel feeds run --forever --feeds feeds.d --state state --connect "$pg"
+check 'at once' [ $(($(date +%s) - kill_at)) -lt 6 ]
+is 'the feed that was under way has not failed' 'never 0' sh -c 'printf "%s %s\n" "$1" "$2"' sh "$(state large result)" "$(state large failures)"
+exits 1 'SIGINT ends a run' timeout --preserve-status -s INT 2 tandem-intel feeds run --feeds feeds.d --state state --connect "$pg"
+says 'interrupted'
+is 'there neither' never state large result
+
+# The same feed by two at once.
+: >taxii.log
+tandem-intel feeds run --feeds feeds.d --state state --connect "$pg" >/dev/null 2>&1 &
+first=$!
+tries=100
+while ! grep -q . taxii.log && [ $tries -gt 0 ]; do
+	tries=$((tries - 1)) && sleep 0.1
+done
+exits 1 'a feed that another process loads' run large
+says 'feed large failed: another process is loading it'
+kill $first
+wait $first
+
+# For ever: what is due meanwhile does not wait for what is still under way.
+rm -r state
+pg_sql 'TRUNCATE nodes, intel_edges, records, pending_edges, late_claims, quarantine, feeds'
+make_feed 1000 0 >www/slow.json # a MB, at 200 KB a second
+feed 01-large.feed "source=http://127.0.0.1:$port/slow/slow.json"
+feed 02-often.feed "source=$dir/often.json" interval=1s
+small 21 >often.json
+: >"$err" # of the last program; the next one's is waited for
+tandem-intel feeds run --forever --workers 1 --feeds feeds.d --state state --connect "$pg" >/dev/null 2>"$err" &
+first=$!
+tries=600
+while ! grep -q 'feed large' "$err" && [ $tries -gt 0 ]; do
+	tries=$((tries - 1)) && sleep 0.1
+done
+kill $first
+wait $first
+often=$(sed '/feed large/q' "$err" | grep -c 'feed often')
+check 'nobody took it for loaded by another process' sh -c '! grep "another process" "$1"' sh "$err"
+check "a feed of one second is loaded again beside a large one ($often times)" [ "$often" -ge 2 ]
 finish

@@ -59,6 +59,14 @@ static const char *time_text(uint64_t s, char out[32])
 	return out;
 }
 
+/* For people: what to do where there is no feed yet. */
+static void print_none(const struct options *o)
+{
+	(void)printf("no feeds in %s\nA feed is a file there, such as 10-attack.feed, with\n"
+		     "    [feed]\n    source=https://example.org/attack.json.xz\n",
+		     o->feeds);
+}
+
 /* --- list --- */
 
 static void list_json(struct json *j, const struct feedconf *f)
@@ -83,6 +91,8 @@ static int list(const struct options *o, const struct feedconfs *f, struct why *
 	struct json j = { .to = stdout };
 
 	if (!o->json) {
+		if (f->n == 0)
+			print_none(o);
 		for (size_t i = 0; i < f->n; i++)
 			(void)printf("%-20s %s\n", f->at[i].name,
 				     f->at[i].bad.code   ? f->at[i].bad.text
@@ -140,6 +150,8 @@ static int status(const struct options *o, const struct feedconfs *f, struct why
 	if (o->json) {
 		json_object(&j, NULL);
 		json_array(&j, "feeds");
+	} else if (f->n == 0) {
+		print_none(o);
 	}
 	for (size_t i = 0; i < f->n; i++) {
 		struct feedstate s;
@@ -335,6 +347,8 @@ static int look_again(struct options *o, const struct args *args, struct feedman
 	int r = feedconf_load(o->feeds, &feeds, w);
 
 	r = r ? r : check_names(args, &feeds, w);
+	if (!r && feeds.n == 0 && !o->looked)
+		log_info("no feeds in %s", o->feeds);
 	return r ? r : add_due(o, args, &feeds, m, ret_next_s, ret_bad, w);
 }
 
@@ -345,7 +359,10 @@ static int once(struct options *o, const struct args *args, struct feedman *m, s
 	unsigned int bad = 0;
 	uint64_t next_s;
 	int r = look_again(o, args, m, &next_s, &bad, w);
+	char text[32];
 
+	if (!r && feedman_idle(m) && next_s != UINT64_MAX)
+		log_info("nothing is due before %s; --all does not wait for that", time_text(next_s, text));
 	r = r ? r : feedman_run(m, UINT64_MAX, w);
 	*ret = feedman_counts(m);
 	ret->failed += bad;

@@ -54,6 +54,18 @@ mkdir -p feeds.d folder
 # --- what is configured ---
 
 exits 4 'no feeds: nothing to do' run
+says "no feeds in $dir/feeds.d"
+for verb in list status; do
+	exits 0 "$verb without feeds" feeds $verb
+	golden 'says that there are none, and what one is' <<TEXT
+no feeds in $dir/feeds.d
+A feed is a file there, such as 10-attack.feed, with
+    [feed]
+    source=https://example.org/attack.json.xz
+TEXT
+done
+exits 0 'as JSON an empty list' feeds list --json
+check 'it is one' python3 -c 'import json, sys; assert json.load(open(sys.argv[1])) == {"feeds": []}' "$out"
 small 11 >one.json
 small 12 >folder/a.json
 small 13 >folder/b.json
@@ -88,6 +100,7 @@ pg_says 'each of its feed' 'folder:6 one:3 web:3' \
 	"SELECT string_agg(name || ':' || n, ' ' ORDER BY name) FROM (SELECT f.name, count(*) AS n FROM records JOIN feeds f USING (feed_id) GROUP BY 1) x"
 is 'what was read is known by its sum' 64 sh -c 'printf %s "$1" | wc -c' sh "$(state one checksum)"
 exits 4 'nothing is due' run
+says 'nothing is due before 2' 'and when something is'
 exits 0 'all of them' run --all
 prints '0 loaded, 3 unchanged, 0 failed' 'a file and a folder by their stamps, a web server by its ETag'
 is 'the server was asked by ETag' 304 sh -c 'tail -1 "$1" | cut -d" " -f1' sh web/access.log

@@ -109,13 +109,14 @@ static int fill(const char *path, uint64_t bytes, struct why *w)
 	return r ? r : close_checked(&fd, path, w);
 }
 
+/* What it discards of a file would be holes. */
 static int make_fs(const struct caploop *l, const char *path, struct why *w)
 {
 	char owner[64];
 	const char *const argv[] = { MKE2FS, "-q",  "-F", "-t", "ext4", "-m", "0", "-O", "^quota,^project",
 				     "-E",   owner, path, NULL };
 
-	(void)snprintf(owner, sizeof(owner), "root_owner=%u:%u", l->uid, l->gid);
+	(void)snprintf(owner, sizeof(owner), "nodiscard,root_owner=%u:%u", l->uid, l->gid);
 	return proc_must(argv, MAKE_MS, w);
 }
 

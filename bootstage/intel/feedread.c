@@ -72,7 +72,7 @@ static int hand_over(struct feed *f, const struct record *r, int e, struct why *
 {
 	if (e == -EBADMSG || e == -E2BIG) {
 		(void)why_in(why, e, "at byte %" PRIu64, at_bytes);
-		drop(f, FEED_DROP_CONTENT, why);
+		drop(f, e == -E2BIG ? FEED_DROP_SIZE : FEED_DROP_CONTENT, why);
 		return 0;
 	}
 	if (e)

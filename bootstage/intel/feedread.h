@@ -14,7 +14,7 @@
 
 enum feed_drop {
 	FEED_DROP_SYNTAX,  /* no JSON, or none that can be stored */
-	FEED_DROP_SIZE,    /* over the limit of bytes or of depth */
+	FEED_DROP_SIZE,    /* over the limit of bytes, of depth, of nodes or edges */
 	FEED_DROP_FORMAT,  /* JSON, but no object of STIX or MISP */
 	FEED_DROP_CONTENT, /* such an object without what it must have */
 	FEED_DROPS,

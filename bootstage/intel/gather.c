@@ -129,7 +129,7 @@ int gather_node(struct gather *g, enum node_kind k, struct bytes key, struct byt
 {
 	void *at = g->nodes;
 
-	if (key.n == 0 || key.n > GRAPH_KEY_MAX)
+	if (key.n == 0 || key.n > GRAPH_KEY_MAX || g->n_nodes == GATHER_MAX)
 		return -E2BIG;
 	if (grow(&at, g->n_nodes, &g->nodes_room, sizeof(*g->nodes)))
 		return -ENOMEM;
@@ -142,7 +142,8 @@ int gather_edge_between(struct gather *g, const struct edge *e)
 {
 	void *at = g->edges;
 
-	if (e->src.n == 0 || e->src.n > GRAPH_KEY_MAX || e->dst.n == 0 || e->dst.n > GRAPH_KEY_MAX)
+	if (e->src.n == 0 || e->src.n > GRAPH_KEY_MAX || e->dst.n == 0 || e->dst.n > GRAPH_KEY_MAX ||
+	    g->n_edges == GATHER_MAX)
 		return -E2BIG;
 	if (grow(&at, g->n_edges, &g->edges_room, sizeof(*g->edges)))
 		return -ENOMEM;
@@ -157,14 +158,22 @@ int gather_edge(struct gather *g, enum edge_kind k, struct bytes src, struct byt
 		g, &(struct edge){ .kind = k, .src = src, .dst = dst, .first_us = TIME_NONE, .last_us = TIME_NONE });
 }
 
+/* The last n bytes that gather_room() gave are not needed any more. */
+static void give_back(struct gather *g, size_t n)
+{
+	g->block->used -= n;
+}
+
 static int value_node(struct gather *g, const struct observable *o, struct bytes *ret_key)
 {
-	uint8_t *room = gather_room(g, observable_key_room(o->value));
+	size_t n = observable_key_room(o->value);
 	char *key = (char *)gather_room(g, OBSERVABLE_KEY_MAX);
+	uint8_t *room = gather_room(g, n);
 
 	if (!room || !key)
 		return -ENOMEM;
 	observable_key(o, room, key);
+	give_back(g, n);
 	*ret_key = bytes_str(key);
 	g->n_observables++;
 	return gather_node(g, o->kind, *ret_key, o->value);

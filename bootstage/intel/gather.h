@@ -1,7 +1,8 @@
 /*
  * gather - room in which the nodes and edges of one record are put together; used again for the next.
  * Layer:  bootstage/intel. Pure but for memory.
- * Trust:  keys and names are hostile text; a key longer than GRAPH_KEY_MAX is refused, a name is cut.
+ * Trust:  keys and names are hostile text; a key longer than GRAPH_KEY_MAX is refused, a name is cut. A record may be made of
+ *         nothing but small nodes, each of which takes many times the memory of its text: there are so many at most.
  *
  * Memory grows to what the largest record needed and is given back by gather_free(). What is put in is borrowed, and so is
  * what gather_record() hands out: until the next gather_reset().
@@ -10,6 +11,8 @@
 #define BOOTSTAGE_INTEL_GATHER_H
 
 #include "bootstage/intel/observable.h"
+
+#define GATHER_MAX 300000u /* nodes of a record, and edges; an event has up to 262,144 members */
 
 struct gather_block;
 
@@ -32,6 +35,8 @@ uint8_t *gather_room(struct gather *g, size_t n);
 struct bytes gather_join(struct gather *g, const struct bytes *part, size_t n);
 /** What a JSON string says (bootstage/intel/jsontext.h); empty when the value is none. */
 struct bytes gather_string(struct gather *g, struct bytes value);
+
+/* All of these: -E2BIG beyond GATHER_MAX. */
 
 /** Returns 0; -ENOMEM; -E2BIG for a key that is too long. */
 MUST_USE int gather_node(struct gather *g, enum node_kind k, struct bytes key, struct bytes name);

@@ -292,8 +292,10 @@ static int add_observables(struct gather *g, struct bytes src, struct bytes type
 	return r;
 }
 
-static int no_memory(int r, struct why *w)
+int misp_end(int r, struct why *w)
 {
+	if (r == -E2BIG)
+		return fail(w, r, "more than %u nodes or edges", GATHER_MAX);
 	return r ? fail(w, r, "no memory for a record") : 0;
 }
 
@@ -345,7 +347,7 @@ int misp_attribute(struct bytes object, struct misp_parent parent, struct gather
 		r = r ? r : add_sightings(g, key, object);
 	}
 	gather_record(g, attached ? text_without(g, object, "data", NULL) : object, false, ret);
-	return no_memory(r, w);
+	return misp_end(r, w);
 }
 
 /* What an object's reference leads to: an attribute or another object of its event. */
@@ -404,7 +406,7 @@ int misp_object(struct bytes object, struct misp_parent parent, struct gather *g
 		r = r ? r : add_references(g, key, object);
 	}
 	gather_record(g, text_without(g, object, "Attribute", NULL), true, ret);
-	return no_memory(r, w);
+	return misp_end(r, w);
 }
 
 static int add_related(struct gather *g, struct bytes src, struct bytes object)
@@ -455,5 +457,5 @@ int misp_cluster(struct bytes object, struct bytes type, struct gather *g, struc
 	r = r ? r : add_synonyms(g, key, value, object);
 	r = r ? r : add_related(g, key, object);
 	gather_record(g, object, false, ret);
-	return no_memory(r, w);
+	return misp_end(r, w);
 }

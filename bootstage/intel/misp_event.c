@@ -197,7 +197,7 @@ int misp_event_record(struct misp_event *e, struct gather *g, struct record *ret
 	int r = text_end(e, &object);
 
 	if (r)
-		return fail(w, r, "no memory for an event");
+		return misp_end(r, w);
 	key = event_key(e, g, object);
 	if (key.n == 0)
 		return fail(w, -EBADMSG, "an event without uuid and info");
@@ -209,5 +209,5 @@ int misp_event_record(struct misp_event *e, struct gather *g, struct record *ret
 	r = r ? r : add_creator(g, key, object);
 	r = r ? r : add_events(g, key, object);
 	gather_record(g, object, true, ret);
-	return r ? fail(w, r, "no memory for an event") : 0;
+	return misp_end(r, w);
 }

@@ -14,6 +14,8 @@ struct bytes misp_key_of(struct gather *g, enum node_kind k, struct bytes uuid);
 struct bytes misp_key_made(struct gather *g, enum node_kind k, const struct bytes *part, size_t n);
 /** What every record has: key, time, whether it was deleted. */
 void misp_begin(struct gather *g, struct bytes object, struct bytes key, struct record *ret);
+/** The reason why a record could not be made, behind all that is gathered. Returns r. */
+int misp_end(int r, struct why *w);
 MUST_USE int misp_add_tags(struct gather *g, struct bytes src, struct bytes object);
 MUST_USE int misp_add_galaxies(struct gather *g, struct bytes src, struct bytes object);
 /** The organisation in a member, as a node; ret->n is 0 when there is none with a uuid. */

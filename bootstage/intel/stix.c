@@ -547,5 +547,5 @@ int stix_record(const struct jsontext *t, struct gather *g, struct record *ret, 
 	else
 		r = add_node(&s, ret, w);
 	gather_record(g, t->text, false, ret);
-	return r;
+	return r == -E2BIG ? fail(w, r, "more than %u nodes or edges", GATHER_MAX) : r;
 }

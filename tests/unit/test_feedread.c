@@ -123,6 +123,36 @@ static void the_bad_ones_are_counted_by_reason(void **state)
 	assert_string_equal(feed_drop_name(FEED_DROP_SIZE), "size");
 }
 
+/* A name takes four bytes of text, and a node, a key and an edge. */
+static void a_record_of_many_small_nodes_is_left_out(void **state)
+{
+	static const char head[] = "[" TOOL(
+		1) ",{\"type\":\"tool\",\"id\":\"tool--00000000-0000-4000-8000-000000000002\",\"aliases\":[\"a\"";
+	static const char tags[] =
+		"]},{\"uuid\":\"6513270e-269e-4d37-b2a7-4de452e6b438\",\"type\":\"text\",\"category\":\"x\","
+		"\"value\":\"v\",\"Tag\":[{\"name\":\"a\"}";
+	static const char end[] = "]}," TOOL(3) "]";
+	const size_t room = sizeof(head) + sizeof(tags) + sizeof(end) + GATHER_MAX * (4 + 13);
+	AUTO_FREE char *text = malloc(room);
+	AUTO_FEEDKIT k = { 0 };
+	size_t n;
+
+	(void)state;
+	assert_non_null(text);
+	n = (size_t)snprintf(text, room, "%s", head);
+	for (size_t i = 0; i < GATHER_MAX; i++, n += 4)
+		memcpy(text + n, ",\"a\"", 4);
+	n += (size_t)snprintf(text + n, room - n, "%s", tags);
+	for (size_t i = 0; i < GATHER_MAX; i++, n += 13)
+		memcpy(text + n, ",{\"name\":\"a\"}", 13);
+	n += (size_t)snprintf(text + n, room - n, "%s", end);
+	feedkit_read(&k, bytes_of(text, n));
+	assert_ok(k.result, k.why);
+	assert_int_equal(k.stats.good, 2);
+	assert_int_equal(k.stats.dropped[FEED_DROP_SIZE], 2);
+	assert_non_null(strstr(k.stats.first.text, "more than 300000 nodes or edges"));
+}
+
 static void ten_warnings_and_their_number(void **state)
 {
 	char text[3000] = "[" TOOL(1);
@@ -237,6 +267,7 @@ int main(void)
 		cmocka_unit_test(an_empty_feed_is_a_feed),
 		cmocka_unit_test(what_is_no_feed_is_named),
 		cmocka_unit_test(the_bad_ones_are_counted_by_reason),
+		cmocka_unit_test(a_record_of_many_small_nodes_is_left_out),
 		cmocka_unit_test(ten_warnings_and_their_number),
 		cmocka_unit_test(the_sink_and_the_source_end_the_reading),
 		cmocka_unit_test(a_source_that_fails_is_told),

@@ -100,6 +100,7 @@ static void connect(struct telpipe *p, uint64_t now_ms)
 	struct why w = { 0 };
 
 	telagg_forget(&p->agg);
+	telseqs_ask(&p->agents);
 	if (p->ops->connect(p->arg, &p->agents, &w) == 0) {
 		p->up = true;
 		p->wait_ms = TELPIPE_RETRY_MS;

@@ -28,7 +28,7 @@ struct telpipe_mark {
 
 struct telpipe;
 struct telpipe_ops {
-	/** Connect, and telseqs_stored() for each agent that the database knows. */
+	/** Connect, and telseqs_stored() for each agent that the database knows; the others have nothing stored. */
 	int (*connect)(void *arg, struct telseqs *agents, struct why *w);
 	/**
 	 * Rows and marks, all or nothing, durable. -ESTALE when a mark's `before` is not what the database has: another

@@ -41,6 +41,13 @@ struct telseq *telseqs_get(struct telseqs *t, uint32_t agent)
 	return &t->at[i & t->mask];
 }
 
+void telseqs_ask(struct telseqs *t)
+{
+	for (size_t i = 0; i <= t->mask; i++)
+		if (t->at[i].agent)
+			t->at[i].stored = 0;
+}
+
 struct telseq *telseqs_stored(struct telseqs *t, uint32_t agent, uint64_t seq)
 {
 	struct telseq *s = telseqs_get(t, agent);

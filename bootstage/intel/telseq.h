@@ -27,6 +27,8 @@ MUST_USE int telseqs_init(struct telseqs *t, struct why *w);
 void telseqs_done(struct telseqs *t);
 /** The agent's, made when it is new; NULL: there are TELSEQ_AGENTS_MAX others. */
 struct telseq *telseqs_get(struct telseqs *t, uint32_t agent);
+/** The database is asked anew: what it has stored is not known. Durable and taken stay. */
+void telseqs_ask(struct telseqs *t);
 /** The database says: so far. What is durable or taken is not less. NULL as above. */
 struct telseq *telseqs_stored(struct telseqs *t, uint32_t agent, uint64_t seq);
 

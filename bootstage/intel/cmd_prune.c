@@ -17,8 +17,9 @@ static int print(const struct prune_report *s, bool as_json, struct why *w)
 	char size[16];
 
 	if (!as_json) {
-		(void)printf("%u days dropped, %s; %u waiting for readers; %" PRIu64 " late rows deleted\n", s->dropped,
-			     format_size(s->bytes, size), s->waiting, s->late_rows);
+		(void)printf("%u days dropped, %s; %u waiting for readers; %" PRIu64 " late rows deleted; %" PRIu64
+			     " agents forgotten\n",
+			     s->dropped, format_size(s->bytes, size), s->waiting, s->late_rows, s->agents);
 		return fflush(stdout) ? fail_errno(w, "output") : 0;
 	}
 	json_object(&j, NULL);
@@ -26,6 +27,7 @@ static int print(const struct prune_report *s, bool as_json, struct why *w)
 	json_u64(&j, "bytes", s->bytes);
 	json_u64(&j, "waiting", s->waiting);
 	json_u64(&j, "late_rows", s->late_rows);
+	json_u64(&j, "agents", s->agents);
 	json_end(&j);
 	return json_finish(&j, w);
 }
@@ -43,6 +45,7 @@ static int prune_one(const struct store_opts *opts, const struct intelconf *c, u
 	sum->waiting += one.waiting;
 	sum->bytes += one.bytes;
 	sum->late_rows += one.late_rows;
+	sum->agents += one.agents;
 	return r;
 }
 
@@ -91,5 +94,5 @@ int cmd_prune(int argc, char **argv)
 	r = r ? r : print(&s, as_json, &w);
 	if (r)
 		return why_report(&w, PROGRAM);
-	return s.dropped || s.waiting || s.late_rows ? EXIT_DONE : EXIT_NOTHING;
+	return s.dropped || s.waiting || s.late_rows || s.agents ? EXIT_DONE : EXIT_NOTHING;
 }

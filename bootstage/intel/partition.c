@@ -276,14 +276,15 @@ static int drop_one(struct pg *p, const char *name, uint64_t *bytes, struct why 
 	return r;
 }
 
-static int drop_late(struct pg *p, const struct clock_now *now, unsigned int keep, uint64_t *ret_rows, struct why *w)
+static int drop_rows(struct pg *p, const char *sql, const struct clock_now *now, unsigned int keep, uint64_t *ret_rows,
+		     struct why *w)
 {
 	AUTO_PG_RESULT *res = NULL;
 	AUTO_PG_PARAMS a = { 0 };
 	int r;
 
 	pg_param_time(&a, (day_of(now->us) - keep) * DAY_US);
-	r = pg_query(p, "DELETE FROM telemetry_late WHERE arrived < $1", &a, &res, w);
+	r = pg_query(p, sql, &a, &res, w);
 	if (!r)
 		*ret_rows = pg_rows_done(res);
 	return r;
@@ -314,7 +315,9 @@ int partition_prune(struct pg *p, const struct clock_now *now, unsigned int ahea
 	s.waiting = (unsigned int)n - s.dropped;
 	r = 0;
 	if (keep > 0)
-		r = drop_late(p, now, keep, &s.late_rows, w);
+		r = drop_rows(p, "DELETE FROM telemetry_late WHERE arrived < $1", now, keep, &s.late_rows, w);
+	if (!r && keep > 0)
+		r = drop_rows(p, "DELETE FROM telemetry_agents WHERE seen < $1", now, keep, &s.agents, w);
 	if (!r)
 		*ret = s;
 	return r;

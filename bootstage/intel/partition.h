@@ -45,6 +45,7 @@ struct prune_report {
 	unsigned int waiting; /* days that somebody is reading */
 	uint64_t bytes;       /* of what was dropped */
 	uint64_t late_rows;   /* gone from telemetry_late */
+	uint64_t agents;      /* gone from telemetry_agents: not heard of for as long */
 };
 /**
  * Drop the days that are older than `keep` full days; 0: none.

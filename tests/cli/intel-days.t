@@ -97,8 +97,11 @@ wait $!
 
 # Late rows go when old days go.
 pg_sql "INSERT INTO telemetry_late SELECT now(), 1, 1, 2, 1, 1, NULL, now() - n * interval '1 day' FROM generate_series(0, 60, 20) n"
+pg_sql "INSERT INTO telemetry_agents SELECT n, 1, now() - n * interval '1 day' FROM generate_series(20, 60, 20) n"
 exits 0 'late rows are kept as long as days' intel prune
 prints '2 late rows deleted'
+prints '2 agents forgotten' 'and the numbers of agents'
+pg_says 'of those that are heard of' 20 "SELECT string_agg(agent_id::text, ' ') FROM telemetry_agents"
 
 # Clocks. What the kernel says of NTP is the machine's; that telemetry ends long ago is the test's.
 pg_sql "DO \$\$ DECLARE r record; BEGIN FOR r IN $days LOOP EXECUTE 'DROP TABLE ' || r.relname; END LOOP; END \$\$"

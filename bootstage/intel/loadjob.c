@@ -470,16 +470,23 @@ int load_job_there(struct load_job *j, const PGresult *rows, struct why *w)
 void load_job_newer(const struct load_job *j, struct pg_params *p)
 {
 	SCRATCH(struct pg_uuid, recs, j->n_newer);
+	SCRATCH(int64_t, times, j->n_newer);
 	size_t n = 0;
 
-	if (!recs) {
+	if (!recs || !times) {
 		p->no_memory = true;
 		return;
 	}
-	for (size_t i = 0; i < j->n_wanted; i++)
-		if (j->wanted[i].e->state == LOAD_NEWER)
-			recs[n++] = j->wanted[i].e->rec;
+	for (size_t i = 0; i < j->n_wanted; i++) {
+		const struct load_entry *e = j->wanted[i].e;
+
+		if (e->state != LOAD_NEWER)
+			continue;
+		times[n] = e->r.modified_us;
+		recs[n++] = e->rec;
+	}
 	pg_param_uuids(p, recs, n);
+	pg_param_times(p, times, n);
 }
 
 int load_job_gone(struct load_job *j, const PGresult *rows, struct why *w)

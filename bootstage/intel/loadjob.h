@@ -94,7 +94,7 @@ MUST_USE int load_job_ids(struct load_job *j, const PGresult *rows, struct why *
 /** Sort the edges into those that can be stored and those that dangle, and put aside what can be. */
 MUST_USE int load_job_edges(struct load_job *j, struct why *w);
 
-/** Numbers of the records of which an older version is there, $1. */
+/** Numbers and times of the records of which an older version is there, $1 and $2. */
 void load_job_newer(const struct load_job *j, struct pg_params *p);
 /** Rows of (src, kind, dst). */
 MUST_USE int load_job_gone(struct load_job *j, const PGresult *rows, struct why *w);

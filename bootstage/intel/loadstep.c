@@ -12,12 +12,15 @@ const char *const load_session_sql = "SET plan_cache_mode = force_generic_plan; 
 	"first_seen = CASE WHEN e.n > 0 THEN least(e.first_seen, excluded.first_seen) ELSE excluded.first_seen END, "  \
 	"last_seen = CASE WHEN e.n > 0 THEN greatest(e.last_seen, excluded.last_seen) ELSE excluded.last_seen END"
 
+/* What comes, a, takes the place of what is there, r. */
+#define TAKES_PLACE(feed)                                                                                              \
+	"(a.modified > r.modified OR (r.feed_id = " feed "::int4 AND a.modified IS NOT DISTINCT FROM r.modified))"
+
 static const char *const ASK =
 	"SELECT a.i::int4, r.rec IS NOT NULL, q.rec IS NOT NULL "
 	"FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) WITH ORDINALITY a (rec, hash, modified, i) "
 	"LEFT JOIN records r ON r.rec = a.rec LEFT JOIN quarantine q ON q.rec = a.rec AND q.hash = a.hash "
-	"WHERE q.rec IS NOT NULL OR r.rec IS NULL OR (r.hash <> a.hash AND (a.modified > r.modified OR "
-	"(r.feed_id = $4::int4 AND a.modified IS NOT DISTINCT FROM r.modified)))";
+	"WHERE q.rec IS NOT NULL OR r.rec IS NULL OR (r.hash <> a.hash AND " TAKES_PLACE("$4") ")";
 
 /*
  * For themselves, so that another connection sees them at once: or the edges between what is under way on two of them would
@@ -33,17 +36,22 @@ static const char *const MADE =
 static const char *const IDS = "SELECT k.i::int4, coalesce(n.node_id, 0) FROM unnest($1::text[]) "
 			       "WITH ORDINALITY k (key, i) LEFT JOIN nodes n ON n.key = k.key";
 
-/* n goes down first, and what is still at 0 goes at the end: most of it is said again by the newer version. */
+/*
+ * n goes down first, and what is still at 0 goes at the end: most of it is said again by the newer version. What another
+ * loader has put there meanwhile, and is newer yet, stays: then the number is taken, and all of the batch is asked again.
+ */
 static const char *const TAKE_BACK =
-	"WITH old AS (DELETE FROM records WHERE rec = ANY ($1::uuid[]) RETURNING claims), "
-	"pend AS (DELETE FROM pending_edges WHERE rec = ANY ($1::uuid[])), "
-	"late AS (DELETE FROM late_claims WHERE rec = ANY ($1::uuid[]) RETURNING src, kind, dst), "
-	"said AS (SELECT o.claims[i] AS src, o.claims[i + 1]::int2 AS kind, o.claims[i + 2] AS dst "
-	"FROM old o, generate_series(1, cardinality(o.claims), 3) i UNION ALL SELECT src, kind, dst FROM late), "
-	"less AS MATERIALIZED (SELECT src, kind, dst, count(*)::int4 AS n FROM said GROUP BY 1, 2, 3 ORDER BY 1, 2, 3), "
-	"left_over AS (UPDATE intel_edges e SET n = e.n - l.n FROM less l "
-	"WHERE e.src = l.src AND e.kind = l.kind AND e.dst = l.dst RETURNING e.src, e.kind, e.dst, e.n) "
-	"SELECT src, kind, dst FROM left_over WHERE n <= 0";
+	"WITH old AS (DELETE FROM records r USING unnest($1::uuid[], $2::timestamptz[]) a (rec, modified) "
+	"WHERE r.rec = a.rec AND " TAKES_PLACE(
+		"$3") " RETURNING r.claims), "
+		      "pend AS (DELETE FROM pending_edges WHERE rec = ANY ($1::uuid[])), "
+		      "late AS (DELETE FROM late_claims WHERE rec = ANY ($1::uuid[]) RETURNING src, kind, dst), "
+		      "said AS (SELECT o.claims[i] AS src, o.claims[i + 1]::int2 AS kind, o.claims[i + 2] AS dst "
+		      "FROM old o, generate_series(1, cardinality(o.claims), 3) i UNION ALL SELECT src, kind, dst FROM late), "
+		      "less AS MATERIALIZED (SELECT src, kind, dst, count(*)::int4 AS n FROM said GROUP BY 1, 2, 3 ORDER BY 1, 2, 3), "
+		      "left_over AS (UPDATE intel_edges e SET n = e.n - l.n FROM less l "
+		      "WHERE e.src = l.src AND e.kind = l.kind AND e.dst = l.dst RETURNING e.src, e.kind, e.dst, e.n) "
+		      "SELECT src, kind, dst FROM left_over WHERE n <= 0";
 
 static const char *const KNOWN_NODES =
 	"UPDATE nodes n SET kind = k.kind, name = nullif(k.name, ''), modified = k.modified, revoked = k.revoked <> 0, "
@@ -140,6 +148,12 @@ static void made_params(const struct load_job *j, struct pg_params *p)
 	pg_param_i32(p, j->feed);
 }
 
+static void newer_params(const struct load_job *j, struct pg_params *p)
+{
+	load_job_newer(j, p);
+	pg_param_i32(p, j->feed);
+}
+
 static void known_params(const struct load_job *j, struct pg_params *p)
 {
 	load_job_known_nodes(j, p);
@@ -166,7 +180,7 @@ const struct load_step load_steps[] = {
 	{ .sql = IDS, .needed = any_wanted, .params = load_job_keys, .got = ids },
 	{ .sql = LOAD_BEGIN, .needed = any_wanted },
 	{ .sql = "SELECT pg_advisory_xact_lock_shared(" LOAD_LOCK ")", .needed = any_newer },
-	{ .sql = TAKE_BACK, .needed = any_newer, .params = load_job_newer, .got = load_job_gone },
+	{ .sql = TAKE_BACK, .needed = any_newer, .params = newer_params, .got = load_job_gone },
 	{ .sql = KNOWN_NODES, .needed = any_known, .params = known_params },
 	{ .sql = "COPY records (rec, feed_id, modified, hash, revoked, node_id, claims, doc) FROM STDIN (FORMAT binary)",
 	  .needed = any_wanted,

@@ -96,7 +96,7 @@ check-root: progs $(ROOT_TESTS:%.c=$(O)/%)
 	@TANDEM_BIN=$(CURDIR)/$(O)/bin TANDEM_BUILD=$(CURDIR)/$(O) prove --exec '' tests/root/*.t
 
 # As root: the virtual machine tests with every power cut, which scripts/check has three of.
-check-vm: progs
+check-vm: progs $(O)/tests/root/test_traincap
 	@TANDEM_VM_LONG=1 TANDEM_BIN=$(CURDIR)/$(O)/bin TANDEM_BUILD=$(CURDIR)/$(O) prove --jobs 2 --timer --exec '' tests/vm/*.t
 
 # As root: a machine of 196 GB and 48 processors. Some ten minutes.

@@ -220,7 +220,8 @@ static void print_others(const struct status *s)
 			(void)printf("server %-2u %s\n", i, o->why.text);
 			continue;
 		}
-		(void)printf("server %-2u answers, %s%s", i, o->follows ? "follows the first" : "does not follow the first",
+		(void)printf("server %-2u answers, %s%s", i,
+			     o->follows ? "follows the first" : "does not follow the first",
 			     o->whole ? "" : ", not whole yet");
 		if (o->lag_bytes >= 0)
 			(void)printf(", %s behind", format_size((uint64_t)o->lag_bytes, size));

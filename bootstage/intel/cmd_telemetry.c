@@ -12,13 +12,16 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/proc.h"
+#include "base/quota.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/machine.h"
 #include "bootstage/intel/teldoor.h"
 #include "bootstage/intel/telstore.h"
 
 #define SPOOL_NAME "telemetry.spool"
-#define NOTES_MAX  10u /* warnings about one thing; what follows is counted */
+#define NOTES_MAX  10u /* warnings in an hour */
+#define HOUR_MS    3600000u
 
 struct options {
 	struct store_opts store;
@@ -34,7 +37,8 @@ struct work {
 	struct telstore store;
 	struct teldoor *door; /* NULL: a file is read */
 	struct teldoor_facts facts;
-	unsigned int notes;
+	uint64_t refused; /* frames, of which was told */
+	struct quota notes;
 };
 
 static int do_connect(void *arg, struct telseqs *agents, struct why *w)
@@ -47,12 +51,35 @@ static int do_connect(void *arg, struct telseqs *agents, struct why *w)
 	return r;
 }
 
+static void do_note(void *arg, const struct why *w)
+{
+	struct work *k = arg;
+	bool last = false;
+
+	if (quota_take(&k->notes, now_ms(), &last))
+		log_warn("telemetry: %s%s", w->text, last ? "; no more of this for an hour" : "");
+}
+
+/* Agents are told each time; here it is told what became of them since. */
+static void note_refusals(struct work *k)
+{
+	const struct teldoor_facts *f = k->door ? teldoor_facts(k->door) : &k->facts;
+	struct why w = { 0 };
+
+	if (f->refused == k->refused)
+		return;
+	(void)fail(&w, f->refusal.code, "%" PRIu64 " frames refused, the first: %s", f->refused, f->refusal.text);
+	k->refused = f->refused;
+	do_note(k, &w);
+}
+
 static int do_store(void *arg, struct telagg *rows, const struct telpipe_mark *marks, size_t n, struct why *w)
 {
 	struct work *k = arg;
 	bool known = k->store.unusable_why.code != 0;
 	int r = telstore_store(&k->store, rows, marks, n, w);
 
+	note_refusals(k);
 	if (!known && k->store.unusable_why.code)
 		log_warn("telemetry: rows are dropped: %s", k->store.unusable_why.text);
 	return r;
@@ -69,14 +96,6 @@ static void do_answer(void *arg, uint64_t tag, uint32_t agent, uint64_t seq, enu
 
 	if (k->door)
 		teldoor_answer(k->door, tag, agent, seq, v);
-}
-
-static void do_note(void *arg, const struct why *w)
-{
-	struct work *k = arg;
-
-	if (k->notes++ < NOTES_MAX)
-		log_warn("telemetry: %s%s", w->text, k->notes == NOTES_MAX ? "; more of this is only counted" : "");
 }
 
 static const struct telpipe_ops ops = {
@@ -115,7 +134,7 @@ static int print(const struct options *o, const struct work *k, const struct tel
 	struct json j = { .to = stdout };
 	const struct telpipe_facts *f = &p->facts;
 
-	if (k->facts.refused)
+	if (k->facts.refused > k->refused)
 		log_warn("telemetry: %" PRIu64 " frames refused, the first: %s", k->facts.refused,
 			 k->facts.refusal.text);
 	if (k->facts.broken)
@@ -163,14 +182,15 @@ static int take(const struct options *o, struct work *k, struct telpipe *p, stru
 static int run(const struct options *o, struct why *w)
 {
 	char path[256];
-	struct work k = { .store = { .opts = &o->store, .conf = &o->conf } };
+	struct work k = { .store = { .opts = &o->store, .conf = &o->conf },
+			  .notes = { .most = NOTES_MAX, .each_ms = HOUR_MS } };
 	struct telspool_disk disk = { .fd = -1 };
 	struct telspool spool = { 0 };
 	struct telpipe p = { 0 };
 	int r;
 
 	(void)snprintf(path, sizeof(path), "%s/" SPOOL_NAME, o->state);
-	r = dir_make(o->state, 0700, w);
+	r = dir_make(o->state, 0755, w); /* the database's user has to get through; the spool is for its owner alone */
 	r = r ? r : telspool_disk_open(&disk, path, w);
 	r = r ? r : telspool_open(&spool, &telspool_disk, &disk, o->spool_bytes, w);
 	r = r ? r : telpipe_init(&p, &ops, &k, &spool, o->batch_rows, w);

@@ -93,11 +93,12 @@ static int look_copy(struct pg *p, struct server_state *s)
 	struct clock_now now = clock_read(false);
 	AUTO_PG_RESULT *rows = NULL;
 	AUTO_DAY_LIST days = { 0 };
-	int r = pg_query(p,
-			 "SELECT count(*) > 0 AND count(*) FILTER (WHERE r.srsubstate <> 'r') = 0 FROM pg_subscription s "
-			 "JOIN pg_database d ON d.oid = s.subdbid JOIN pg_subscription_rel r ON r.srsubid = s.oid "
-			 "WHERE s.subname = 'tandem_intel' AND d.datname = current_database()",
-			 NULL, &rows, &s->why);
+	int r = pg_query(
+		p,
+		"SELECT count(*) > 0 AND count(*) FILTER (WHERE r.srsubstate <> 'r') = 0 FROM pg_subscription s "
+		"JOIN pg_database d ON d.oid = s.subdbid JOIN pg_subscription_rel r ON r.srsubid = s.oid "
+		"WHERE s.subname = 'tandem_intel' AND d.datname = current_database()",
+		NULL, &rows, &s->why);
 
 	s->whole = !r && pg_get_bool(rows, 0, 0);
 	r = r ? r : partition_list(p, &days, &s->why);
@@ -111,10 +112,11 @@ static void look_slot(struct pg *first, unsigned int i, struct server_state *s)
 	char sql[256];
 	AUTO_PG_RESULT *rows = NULL;
 
-	(void)snprintf(sql, sizeof(sql),
-		       "SELECT active, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint "
-		       "FROM pg_replication_slots WHERE slot_name = 'tandem_intel_%u' AND database = current_database()",
-		       i);
+	(void)snprintf(
+		sql, sizeof(sql),
+		"SELECT active, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint "
+		"FROM pg_replication_slots WHERE slot_name = 'tandem_intel_%u' AND database = current_database()",
+		i);
 	if (pg_query(first, sql, NULL, &rows, NULL) || PQntuples(rows) != 1)
 		return;
 	s->follows = pg_get_bool(rows, 0, 0);

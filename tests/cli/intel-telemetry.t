@@ -127,6 +127,22 @@ check 'there was an outage' grep -q '"outages": [1-9]' serve.out
 
 fresh
 serve
+exits 0 'a line that is none, and a frame' python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(30)
+s.connect("s")
+s.sendall(b"no JSON\n" + sys.argv[1].encode() + b"\n")
+said = b""
+while b"stored" not in said:
+    said += s.recv(4096)
+assert b"refused" in said, said' "$(frame 7 1 "$(event "$now" x-host:pc7 connected ipv4-addr:192.0.2.1)")"
+check 'what is refused is told while it serves' grep -q '1 frames refused, the first: ' serve.err
+check 'the folder is one that others get through' [ "$(stat -c %a state)" = 755 ]
+kill $served
+wait $served
+
+fresh
+serve
 agents s 20 200 5 pause=0.01 >said &
 sender=$!
 for again in 1 2 3; do

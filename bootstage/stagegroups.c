@@ -107,18 +107,15 @@ void stagegroups_close(struct stagegroups *g)
 	g->have = false;
 }
 
-int stagegroups_leaf(const struct stagegroups *g, const struct stage *s, struct cgroup *ret, char *ret_said,
-		     size_t room, struct why *w)
+int stagegroups_leaf(const struct stagegroups *g, const char *name, enum class_id class, struct cgroup *ret,
+		     char *ret_said, size_t room, struct why *w)
 {
 	struct cgroup_limited limited = { 0 };
-	char name[STAGE_NAME_MAX + 8];
-	int r;
+	int r = cgroup_make(&g->at, name, ret, w);
 
-	(void)snprintf(name, sizeof(name), "stage-%s", s->name);
-	r = cgroup_make(&g->at, name, ret, w);
 	if (r)
 		return r;
-	cgroup_limit(ret, &g->classes.at[s->class], g->ram_bytes, &limited);
+	cgroup_limit(ret, &g->classes.at[class], g->ram_bytes, &limited);
 	(void)snprintf(ret_said, room, "%s", limited.degraded);
 	return 0;
 }

@@ -28,8 +28,8 @@ struct stagegroups {
 void stagegroups_open(bool mount, struct stagegroups *ret);
 void stagegroups_close(struct stagegroups *g);
 
-/** A leaf for one stage, with the limits of its class. @ret_said what of them is not so; "" all is */
-MUST_USE int stagegroups_leaf(const struct stagegroups *g, const struct stage *s, struct cgroup *ret, char *ret_said,
-			      size_t room, struct why *w);
+/** A leaf of that name, with the limits of a class. @ret_said what of them is not so; "" all is */
+MUST_USE int stagegroups_leaf(const struct stagegroups *g, const char *name, enum class_id class, struct cgroup *ret,
+			      char *ret_said, size_t room, struct why *w);
 
 #endif

@@ -13,7 +13,7 @@ static void end_line(struct stagelog *l, void (*line)(void *arg, const char *tex
 	l->line[l->n_line] = '\0';
 	if (l->n_line > 0) {
 		memcpy(l->last, l->line, l->n_line + 1);
-		if (l->bytes <= STAGELOG_MAX)
+		if (l->every || l->bytes <= STAGELOG_MAX)
 			line(arg, l->line);
 	}
 	l->n_line = 0;
@@ -75,16 +75,22 @@ char *stagelog_text(const struct stagelog *l, size_t *ret_n)
 	return text;
 }
 
+int stagelog_save(const char *path, const struct stagelog *l, struct why *w)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n = 0;
+
+	text = stagelog_text(l, &n);
+	return text ? file_replace(AT_FDCWD, path, text, n, 0644, w) : fail(w, -ENOMEM, "%s: out of memory", path);
+}
+
 int stagelog_write(const struct stageplaces *p, const char *name, const struct stagelog *l, struct why *w)
 {
 	char folder[PATH_MAX], path[PATH_MAX + 80];
-	AUTO_FREE char *text = NULL;
-	size_t n = 0;
 	int r = stageplaces_results(p, folder, w);
 
 	if (r)
 		return r;
 	(void)snprintf(path, sizeof(path), "%s/%s.log", folder, name);
-	text = stagelog_text(l, &n);
-	return text ? file_replace(AT_FDCWD, path, text, n, 0644, w) : fail(w, -ENOMEM, "%s: out of memory", path);
+	return stagelog_save(path, l, w);
 }

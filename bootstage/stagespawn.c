@@ -25,31 +25,26 @@ void stagespawn_setup(void)
 
 /* --- start --- */
 
-/* Words of a stage, all in one allocation. */
+/* Words of a program. */
 struct words {
 	char *argv[ARGS_MAX + 1];
 	char **envp;
-	char exec[STAGE_TEXT];
-	char mark[STAGE_NAME_MAX + sizeof(STAGESPAWN_MARK) + 1];
-	char phase[32];
+	char exec[STAGE_TEXT + 32];
 	char oom_score[16];
+	int (*prepare)(const void *arg);
+	const void *arg;
 };
 
-static void split(struct words *v, const struct stage *s)
+static void split(struct words *v, const struct stagespawn_what *what)
 {
 	char *save = NULL;
 	size_t n = 0;
 
-	if (s->unit[0]) {
-		(void)snprintf(v->exec, sizeof(v->exec), "%s", s->unit);
-		v->argv[0] = (char *)(uintptr_t) "/usr/bin/systemctl";
-		v->argv[1] = (char *)(uintptr_t) "start";
-		v->argv[2] = v->exec;
-		return;
-	}
-	(void)snprintf(v->exec, sizeof(v->exec), "%s", s->exec);
+	(void)snprintf(v->exec, sizeof(v->exec), "%s", what->exec);
 	for (char *word = strtok_r(v->exec, " \t", &save); word && n < ARGS_MAX; word = strtok_r(NULL, " \t", &save))
 		v->argv[n++] = word;
+	for (size_t i = 0; i < what->n_more && n < ARGS_MAX; i++)
+		v->argv[n++] = (char *)(uintptr_t)what->more[i];
 }
 
 static bool same_name(const char *a, const char *b)
@@ -59,22 +54,19 @@ static bool same_name(const char *a, const char *b)
 	return strncmp(a, b, n + 1) == 0;
 }
 
-/* Ours in front; of the runner's own those that have no other value. */
-static int set_environment(struct words *v, const struct stage *s, struct why *w)
+/* Those that were asked for in front; of the runner's own those that have no other value. */
+static int set_environment(struct words *v, const struct stagespawn_what *what, struct why *w)
 {
 	size_t inherited = 0, n = 0;
 
 	while (environ[inherited])
 		inherited++;
-	v->envp = calloc(inherited + STAGE_ENV_MAX + 4, sizeof(*v->envp));
+	v->envp = calloc(inherited + what->n_environment + 3, sizeof(*v->envp));
 	if (!v->envp)
 		return fail(w, -ENOMEM, "out of memory");
-	(void)snprintf(v->mark, sizeof(v->mark), STAGESPAWN_MARK "=%s", s->name);
-	(void)snprintf(v->phase, sizeof(v->phase), "TANDEM_PHASE=%s", stage_phase_name(s->phase));
-	v->envp[n++] = v->mark;
-	v->envp[n++] = v->phase;
-	for (size_t i = 0; i < s->n_environment; i++)
-		v->envp[n++] = (char *)(uintptr_t)s->environment[i];
+	v->envp[n++] = (char *)(uintptr_t)what->mark;
+	for (size_t i = 0; i < what->n_environment; i++)
+		v->envp[n++] = (char *)(uintptr_t)what->environment[i];
 	for (size_t i = 0, own = n; i < inherited; i++) {
 		size_t k = 0;
 
@@ -92,7 +84,7 @@ static int set_environment(struct words *v, const struct stage *s, struct why *w
 static _Noreturn void become(const struct words *v, int null, int out, int tell)
 {
 	struct sigaction plain = { .sa_handler = SIG_DFL };
-	int e, score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int e = 0, score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	sigset_t none;
 
 	/* Only root can lower it; a stage does not depend on that. */
@@ -102,10 +94,14 @@ static _Noreturn void become(const struct words *v, int null, int out, int tell)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a runner that is killed leaves nothing running */
-	if (dup2(null, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0)
-		(void)execve(v->argv[0], v->argv, v->envp);
-	e = errno;
+	if (dup2(null, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0) {
+		e = v->prepare ? -v->prepare(v->arg) : 0;
+		/* A runner that is killed leaves nothing running. Behind prepare(), since a new user id takes it away. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!e)
+			(void)execve(v->argv[0], v->argv, v->envp);
+	}
+	e = e ? e : errno;
 	IGNORE(write(tell, &e, sizeof(e)) < 0);
 	_exit(127);
 }
@@ -161,13 +157,13 @@ static int launch(const struct words *v, struct stageproc *p, struct why *w)
 	return r;
 }
 
-static void join_group(const struct stagegroups *g, struct stageproc *p)
+static void join_group(const struct stagespawn_what *what, const struct stagegroups *g, struct stageproc *p)
 {
 	char lacks[200] = "";
 	struct why w = { 0 };
 
 	if (g->have)
-		p->has_group = stagegroups_leaf(g, p->stage, &p->group, lacks, sizeof(lacks), &w) == 0;
+		p->has_group = stagegroups_leaf(g, what->leaf, what->class, &p->group, lacks, sizeof(lacks), &w) == 0;
 	if (!p->has_group)
 		(void)snprintf(p->said, sizeof(p->said), "none: %.280s", g->have ? w.text : g->note);
 	else
@@ -175,18 +171,20 @@ static void join_group(const struct stagegroups *g, struct stageproc *p)
 			       lacks);
 }
 
-int stagespawn(const struct stage *s, const struct stagegroups *g, struct stageproc *ret, struct why *w)
+int stagespawn_start(const struct stagespawn_what *what, const struct stagegroups *g, struct stageproc *ret,
+		     struct why *w)
 {
-	struct stageproc p = { .stage = s, .pid = -1, .pidfd = -1, .out = -1 };
-	struct words v = { 0 };
+	struct stageproc p = { .pid = -1, .pidfd = -1, .out = -1 };
+	struct words v = { .prepare = what->prepare, .arg = what->arg };
 	int r;
 
-	split(&v, s);
-	(void)snprintf(v.oom_score, sizeof(v.oom_score), "%d", g->classes.at[s->class].oom_score_adj);
-	r = set_environment(&v, s, w);
+	(void)snprintf(p.mark, sizeof(p.mark), "%s", what->mark);
+	split(&v, what);
+	(void)snprintf(v.oom_score, sizeof(v.oom_score), "%d", g->classes.at[what->class].oom_score_adj);
+	r = set_environment(&v, what, w);
 	if (r)
 		return r;
-	join_group(g, &p);
+	join_group(what, g, &p);
 	r = launch(&v, &p, w);
 	free(v.envp);
 	if (r) {
@@ -197,9 +195,31 @@ int stagespawn(const struct stage *s, const struct stagegroups *g, struct stagep
 	return 0;
 }
 
+int stagespawn(const struct stage *s, const struct stagegroups *g, struct stageproc *ret, struct why *w)
+{
+	const char *environment[STAGE_ENV_MAX + 1];
+	char phase[32], unit[STAGE_TEXT + 32];
+	struct stagespawn_what what = { .class = s->class, .exec = s->exec, .environment = environment };
+	int r;
+
+	(void)snprintf(what.mark, sizeof(what.mark), STAGESPAWN_MARK "=%s", s->name);
+	(void)snprintf(what.leaf, sizeof(what.leaf), "stage-%s", s->name);
+	(void)snprintf(phase, sizeof(phase), "TANDEM_PHASE=%s", stage_phase_name(s->phase));
+	(void)snprintf(unit, sizeof(unit), "/usr/bin/systemctl start %s", s->unit);
+	if (s->unit[0])
+		what.exec = unit;
+	environment[what.n_environment++] = phase;
+	for (size_t i = 0; i < s->n_environment; i++)
+		environment[what.n_environment++] = s->environment[i];
+	r = stagespawn_start(&what, g, ret, w);
+	if (!r)
+		ret->stage = s;
+	return r;
+}
+
 /* --- end --- */
 
-/* Whether a process carries the mark of this stage. */
+/* Whether a process carries the mark. */
 static bool marked(const char *pid, const char *mark)
 {
 	AUTO_FREE char *text = NULL;
@@ -215,28 +235,28 @@ static bool marked(const char *pid, const char *mark)
 	return false;
 }
 
-/*
- * Without a cgroup: kill the processes that have this stage's mark, once over /proc. Returns how many there were. One that
- * has changed its environment in memory escapes; docs/stages.md says so.
- */
-static int sweep(const struct stageproc *p)
+/* Waited for as well, where they are our children, but for the process that the caller still wants to hear of. */
+static int sweep(const char *mark, pid_t wanted)
 {
-	char mark[STAGE_NAME_MAX + sizeof(STAGESPAWN_MARK) + 1];
 	AUTO_DIR *proc = opendir("/proc");
 	const struct dirent *d;
 	uint64_t pid = 0;
 	int n = 0;
 
-	(void)snprintf(mark, sizeof(mark), STAGESPAWN_MARK "=%s", p->stage->name);
 	while (proc && (d = readdir(proc))) {
 		if (parse_u64(d->d_name, INT32_MAX, &pid, NULL) || (pid_t)pid == getpid() || !marked(d->d_name, mark) ||
 		    kill((pid_t)pid, SIGKILL))
 			continue;
 		n++;
-		if ((pid_t)pid != p->pid)
+		if ((pid_t)pid != wanted)
 			(void)waitpid((pid_t)pid, NULL, 0); /* at once when it is none of our children */
 	}
 	return n;
+}
+
+int stagespawn_sweep(const char *mark)
+{
+	return sweep(mark, -1);
 }
 
 static bool has_children(void)
@@ -252,7 +272,7 @@ void stagespawn_kill(struct stageproc *p)
 	if (p->has_group)
 		IGNORE(cgroup_kill(&p->group, NULL)); /* the process group got it already */
 	else
-		(void)sweep(p);
+		(void)sweep(p->mark, p->pid);
 }
 
 /* Its own process was waited for. Returns whether others were left. */
@@ -266,7 +286,7 @@ static bool end_rest(struct stageproc *p)
 	some = kill(-p->pid, SIGKILL) == 0;
 	while (some && waitpid(-p->pid, NULL, 0) > 0)
 		;
-	for (int i = 0; i < SWEEPS_MAX && has_children() && sweep(p) > 0; i++)
+	for (int i = 0; i < SWEEPS_MAX && has_children() && sweep(p->mark, p->pid) > 0; i++)
 		some = true;
 	return some;
 }

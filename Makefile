@@ -138,7 +138,7 @@ install: progs
 	$(if $(MAN),install -m644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man8/)
 	for f in hooks/tandem scripts/init-premount/tandem; do \
 		install -D -m755 scripts/initramfs-tools/$$f $(DESTDIR)$(PREFIX)/share/initramfs-tools/$$f || exit 1; done
-	for f in $(wildcard scripts/config/*.conf); do \
+	for f in $(wildcard scripts/config/*.conf scripts/config/*.yml); do \
 		install -D -m644 $$f $(DESTDIR)$(PREFIX)/lib/tandem/$$(basename $$f) || exit 1; done
 	for f in $(wildcard scripts/host/*); do \
 		install -D -m644 $$f $(DESTDIR)$(PREFIX)/lib/tandem/host/$$(basename $$f) || exit 1; done

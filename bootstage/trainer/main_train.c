@@ -6,7 +6,9 @@
 #include "bootstage/trainer/cmd.h"
 
 static const struct verb verbs[] = {
-	{ "status", "[--json]", "the trainings in their order", cmd_status },
+	{ "run", "[--due | --day-one | --job NAME] [--json]", "train: one job after the other", cmd_run },
+	{ "rollback", "JOB", "make the model before the current one current again", cmd_rollback },
+	{ "status", "[--json]", "the trainings in their order, and what became of each", cmd_status },
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,407 @@
+#include "bootstage/trainer/trainer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "bootstage/stagespawn.h"
+#include "bootstage/trainer/promote.h"
+#include "bootstage/trainer/trainer_inside.h"
+#include "bootstage/trainer/trainload.h"
+#include "bootstage/trainer/trainlock.h"
+#include "bootstage/trainer/trainmetrics.h"
+
+static const struct trainjob *job_at(const struct trainer *t, size_t i)
+{
+	return &t->want->jobs->at[i];
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* --- records --- */
+
+static void count(struct trainer *t, const struct train_record *r)
+{
+	bool last = !r->seed || t->state.mode == TRAIN_DAY_ONE;
+
+	t->ret->done += r->event == TRAIN_DONE && last;
+	t->ret->failed += r->event == TRAIN_FAILED;
+	t->ret->skipped += r->event == TRAIN_SKIPPED;
+}
+
+static void log_record(const struct train_record *r)
+{
+	enum log_level level = r->event == TRAIN_FAILED                                ? LOG_ERROR
+			       : r->event == TRAIN_PAUSED || r->event == TRAIN_SKIPPED ? LOG_WARN
+										       : LOG_NOTE;
+
+	log_line(level, "%s%s%s%s cycle=%llu%s%s%s%s", r->job[0] ? "job=" : "", r->job,
+		 r->job[0] ? " event=" : "cycle ", train_event_name(r->event), (unsigned long long)r->cycle,
+		 r->seed ? " seed" : "", r->text[0] ? " reason=\"" : "", r->text, r->text[0] ? "\"" : "");
+}
+
+static void say(const struct trainer *t, const struct train_record *r)
+{
+	char text[TRAINLOCK_TEXT];
+
+	if (r->event != TRAIN_RUNNING)
+		return;
+	(void)snprintf(text, sizeof(text), "%s '%s'", r->seed ? "making the first model of" : "training", r->job);
+	trainlock_say(t->lock, text);
+}
+
+int trainer_record(struct trainer *t, const struct trainjob *j, struct train_record *r, struct why *w)
+{
+	int e;
+
+	r->cycle = r->event == TRAIN_BEGIN ? t->state.cycle + 1 : t->state.cycle;
+	if (j)
+		(void)snprintf(r->job, sizeof(r->job), "%s", j->name);
+	e = trainjournal_add(&t->journal, r, w);
+	if (e)
+		return e;
+	trainstate_read(&t->journal, &t->state);
+	log_record(r);
+	count(t, r);
+	say(t, r);
+	if (t->want->tell)
+		t->want->tell(&t->journal.at[t->journal.n - 1], NULL);
+	trainmetrics_save(t->want->places, t->want->jobs, &t->state, t->models);
+	return 0;
+}
+
+static int note(struct trainer *t, enum train_event event, const struct trainjob *j, const char *text, struct why *w)
+{
+	struct train_record r = { .event = event, .exit_code = -1 };
+
+	(void)snprintf(r.text, sizeof(r.text), "%s", text);
+	return trainer_record(t, j, &r, w);
+}
+
+/* --- models --- */
+
+int trainer_folder(const struct trainplaces *p, const struct trainjob *j, int *ret, struct why *w)
+{
+	char path[PATH_MAX];
+	int fd, r = trainplaces_folder(p, j, path, w);
+
+	if (r)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : fail_errno(w, "%s", path);
+	*ret = fd;
+	return 0;
+}
+
+static bool has_model(const struct trainer *t, const struct trainjob *j)
+{
+	struct model_names names;
+	struct onnx_model m;
+	AUTO_FD folder = -1;
+
+	model_names(j->name, &names);
+	return trainer_folder(t->want->places, j, &folder, NULL) == 0 &&
+	       onnx_check_at(folder, names.now, &m, NULL) == 0;
+}
+
+/* R5: a file for each job that has had its first model, so that a first day that was cut off goes on with the others. */
+static void mark(const struct trainer *t, const struct trainjob *j)
+{
+	char folder[PATH_MAX], path[PATH_MAX + TRAINJOB_NAME];
+	struct why w = { 0 };
+	int r = trainplaces_state(t->want->places, "day-one", folder, &w);
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, j->name);
+	if (!r && access(path, F_OK) == 0)
+		return;
+	r = r ? r : dir_make(folder, 0755, &w);
+	r = r ? r : file_replace(AT_FDCWD, path, "", 0, 0644, &w);
+	if (r)
+		log_warn("job=%s: %s", j->name, w.text);
+}
+
+void trainer_look(struct trainer *t)
+{
+	t->models = 0;
+	for (size_t i = 0; i < t->want->jobs->n; i++)
+		if (has_model(t, job_at(t, i))) {
+			t->models |= 1ull << i;
+			mark(t, job_at(t, i));
+		}
+}
+
+/* --- a cycle --- */
+
+static bool takes_part(const struct trainer *t, size_t i)
+{
+	return trainsequence_has(job_at(t, i), t->want->mode, t->want->only, t->models & (1ull << i));
+}
+
+static bool goes_on(const struct trainer *t)
+{
+	return t->state.open && t->state.mode == t->want->mode &&
+	       (t->want->mode != TRAIN_ONE || strcmp(t->state.only, t->want->only) == 0);
+}
+
+static int begin(struct trainer *t, struct why *w)
+{
+	struct train_record r = { .event = TRAIN_BEGIN, .mode = t->want->mode, .exit_code = -1 };
+	int e = t->state.open ? note(t, TRAIN_END, NULL, "given up for another cycle", w) : 0;
+
+	if (t->want->mode == TRAIN_ONE)
+		(void)snprintf(r.job, sizeof(r.job), "%s", t->want->only);
+	e = e ? e : trainer_record(t, NULL, &r, w);
+	for (size_t i = 0; !e && i < t->want->jobs->n; i++)
+		if (takes_part(t, i))
+			e = note(t, TRAIN_QUEUED, job_at(t, i), "", w);
+	return e;
+}
+
+static bool told_to_stop(const struct trainer *t)
+{
+	struct pollfd p = { .fd = t->signals, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static int skip(struct trainer *t, const struct trainsequence_next *next, struct why *w)
+{
+	char text[TRAINJOURNAL_TEXT];
+
+	(void)snprintf(text, sizeof(text), "'%s' before it has failed", job_at(t, next->cause)->name);
+	return note(t, TRAIN_SKIPPED, job_at(t, next->job), text, w);
+}
+
+static int give_up(struct trainer *t, const struct trainsequence_next *next, struct why *w)
+{
+	struct train_record r = { .event = TRAIN_FAILED, .seed = next->seed, .exit_code = -1 };
+
+	(void)snprintf(r.text, sizeof(r.text), "started %u times, and each time the trainer ended with it",
+		       TRAINSEQUENCE_STARTS_MAX);
+	return trainer_record(t, job_at(t, next->job), &r, w);
+}
+
+static bool was_told(const struct trainer *t, size_t job)
+{
+	const struct train_turn *turn = trainstate_find(&t->state, job_at(t, job)->name);
+
+	return turn && turn->event == TRAIN_INTERRUPTED;
+}
+
+/* Returns 1 at the end of the cycle. */
+static int step(struct trainer *t, struct why *w)
+{
+	const struct trainsequence_next next = trainsequence_next(t->want->jobs, &t->state, t->models);
+	int r = 0;
+
+	switch (next.step) {
+	case TRAINSEQUENCE_SEED:
+	case TRAINSEQUENCE_TRAIN:
+		r = jobturn_run(t, next.job, next.step == TRAINSEQUENCE_SEED, w);
+		t->ret->told = !r && was_told(t, next.job);
+		break;
+	case TRAINSEQUENCE_FINISH:
+		r = jobturn_finish(t, next.job, next.seed, w);
+		break;
+	case TRAINSEQUENCE_GIVE_UP:
+		r = give_up(t, &next, w);
+		break;
+	case TRAINSEQUENCE_SKIP:
+		r = skip(t, &next, w);
+		break;
+	case TRAINSEQUENCE_END:
+		r = note(t, TRAIN_END, NULL, "", w);
+		return r ? r : 1;
+	}
+	return r;
+}
+
+static int cycle(struct trainer *t, struct why *w)
+{
+	int r = goes_on(t) ? 0 : begin(t, w);
+
+	while (!r && !t->ret->told) {
+		t->ret->told = told_to_stop(t);
+		if (!t->ret->told)
+			r = step(t, w);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* --- whether --- */
+
+static bool anything(struct trainer *t)
+{
+	bool some = goes_on(t);
+
+	for (size_t i = 0; !some && i < t->want->jobs->n; i++)
+		some = takes_part(t, i);
+	if (!some)
+		(void)snprintf(t->ret->reason, sizeof(t->ret->reason), "%s",
+			       t->want->jobs->n == 0 ? "there are no jobs" : "every job has a valid model");
+	return some;
+}
+
+static bool due(struct trainer *t)
+{
+	struct train_load load;
+	enum train_due d;
+
+	if (!t->want->due)
+		return true;
+	trainload_read(&load);
+	d = trainsched_due(&t->want->conf->sched, t->state.begun_us, goes_on(t), now_us(), &load);
+	if (d != TRAIN_DUE)
+		(void)snprintf(t->ret->reason, sizeof(t->ret->reason), "not due: %s", train_due_name(d));
+	return d == TRAIN_DUE;
+}
+
+/* --- all of it --- */
+
+static int lock(struct trainer *t, struct why *w)
+{
+	char path[PATH_MAX];
+	int r = trainplaces_below(t->want->places, TRAINLOCK_FILE, path, w);
+
+	t->lock = r ? r : trainlock_take(path, w);
+	return t->lock < 0 ? t->lock : 0;
+}
+
+static int open_journal(struct trainer *t, struct why *w)
+{
+	char path[PATH_MAX];
+	int r = trainplaces_state(t->want->places, "journal", path, w);
+
+	if (r)
+		return r;
+	trainjournal_disk_open(&t->file, path);
+	r = trainjournal_open(&t->journal, &trainjournal_disk, &t->file, w);
+	if (r)
+		return r;
+	if (t->journal.lost_bytes)
+		log_warn("the journal's last %llu bytes do not count", (unsigned long long)t->journal.lost_bytes);
+	trainstate_read(&t->journal, &t->state);
+	return 0;
+}
+
+static int catch_signals(struct trainer *t, sigset_t *before, struct why *w)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		(void)sigaddset(&set, numbers[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, before);
+	t->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return t->signals < 0 ? fail_errno(w, "signalfd") : 0;
+}
+
+/* Another root is not this machine: its jobs are in no cgroup of ours. */
+static void open_groups(struct trainer *t)
+{
+	stagespawn_setup();
+	if (!t->want->places->root) {
+		stagegroups_open(false, &t->groups);
+		return;
+	}
+	t->groups = (struct stagegroups){ .classes = classes_default };
+	(void)snprintf(t->groups.note, sizeof(t->groups.note), "another root");
+}
+
+static int work(struct trainer *t, struct why *w)
+{
+	int r = open_journal(t, w);
+
+	r = r ? r : trainleft_end(t, w);
+	if (r)
+		return r;
+	trainer_look(t);
+	trainmetrics_save(t->want->places, t->want->jobs, &t->state, t->models);
+	if (!anything(t) || !due(t)) {
+		t->ret->nothing = true;
+		return 0;
+	}
+	open_groups(t);
+	r = cycle(t, w);
+	stagegroups_close(&t->groups);
+	return r;
+}
+
+int trainer_run(const struct trainer_want *want, struct trainer_result *ret, struct why *w)
+{
+	AUTO_FREE struct trainer *t = calloc(1, sizeof(*t));
+	struct trainer_result result = { 0 };
+	sigset_t before;
+	int r;
+
+	if (!t)
+		return fail(w, -ENOMEM, "out of memory");
+	*t = (struct trainer){ .want = want, .ret = &result, .lock = -1, .signals = -1, .file = { .fd = -1 } };
+	r = lock(t, w);
+	if (r)
+		return r;
+	r = catch_signals(t, &before, w);
+	r = r ? r : work(t, w);
+	auto_close(&t->signals);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	trainjournal_close(&t->journal);
+	trainjournal_disk_close(&t->file);
+	auto_close(&t->lock);
+	if (!r)
+		*ret = result;
+	return r;
+}
+
+/* --- rollback --- */
+
+static int roll_back(struct trainer *t, const struct trainjob *j, struct why *w)
+{
+	struct train_record rec = { .event = TRAIN_ROLLED_BACK, .exit_code = -1 };
+	struct model_names names;
+	AUTO_FD folder = -1;
+	int r = trainer_folder(t->want->places, j, &folder, w);
+
+	model_names(j->name, &names);
+	r = r ? r : promote_check(folder, names.prev, &(struct trainjob){ 0 }, NULL, w);
+	if (r == -ENOENT)
+		return fail(w, -ENODATA, "job '%s' has no previous model", j->name);
+	r = r ? r : promote_back(&promote_disk, &folder, &names, w);
+	if (r == -ENOENT)
+		return fail(w, -ENODATA, "job '%s' has no model to go back from", j->name);
+	if (t->state.cycle == 0)
+		t->state.cycle = 1; /* records are of a cycle, and this one may be the first */
+	return r ? r : trainer_record(t, j, &rec, w);
+}
+
+int trainer_roll_back(const struct trainer_want *want, const struct trainjob *j, struct why *w)
+{
+	AUTO_FREE struct trainer *t = calloc(1, sizeof(*t));
+	struct trainer_result result = { 0 };
+	int r;
+
+	if (!t)
+		return fail(w, -ENOMEM, "out of memory");
+	*t = (struct trainer){ .want = want, .ret = &result, .lock = -1, .signals = -1, .file = { .fd = -1 } };
+	r = lock(t, w);
+	r = r ? r : open_journal(t, w);
+	if (!r)
+		trainer_look(t);
+	r = r ? r : roll_back(t, j, w);
+	trainjournal_close(&t->journal);
+	trainjournal_disk_close(&t->file);
+	auto_close(&t->lock);
+	return r;
+}

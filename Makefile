@@ -49,7 +49,7 @@ ALL_CPPFLAGS := -I. -include base/banned.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 
 ALL_CFLAGS := -std=gnu11 -fPIE -fvisibility=hidden -pthread $(WARN) $(OPT.$(V)) $(CFLAGS)
 ALL_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT.$(V)) $(LINK.$(V)) $(LDFLAGS)
 # libarchive is loaded when it is needed: updater/archive_late.c.
-LDLIBS := $(filter-out -larchive,$(shell pkg-config --libs $(PKGS)))
+LDLIBS := $(filter-out -larchive,$(shell pkg-config --libs $(PKGS))) -lm
 
 .PHONY: all check check-all check-root check-vm check-scale layers fuzz bench tidy format install clean help progs tests
 .DELETE_ON_ERROR:

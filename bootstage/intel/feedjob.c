@@ -363,7 +363,6 @@ int feedjob_run(struct feedjob *j, bool (*stop)(void))
 	int r;
 
 	hasher_init(&k.sum);
-	(void)snprintf(j->state.source, sizeof(j->state.source), "%s", j->conf->source);
 	r = j->conf->kind == FEED_TAXII  ? run_taxii(&k, &m.why)
 	    : j->conf->kind == FEED_HTTP ? run_http(&k, &m.why)
 					 : run_file(&k, &m.why);

@@ -129,12 +129,13 @@ static int child_start(struct feedman *m, size_t i, struct run *run, struct why 
 	if (r)
 		return r;
 	feedstate_read(m->o->state, &run->conf, &run->state); /* whoever had the lock may have loaded it */
+	run->state.began_s = now_s();
+	(void)snprintf(run->state.source, sizeof(run->state.source), "%s", run->conf.source);
 	r = child_fork(m, &c, w);
 	if (r) {
 		(void)close(c.lock);
 		return r;
 	}
-	run->state.began_s = now_s();
 	m->at[i] = c;
 	m->turns[i] = (struct feedturn){ .is = TURN_NONE };
 	return 0;
@@ -180,7 +181,6 @@ static void hear(struct feedman *m, size_t i, const struct feedjob_message *msg)
 		break;
 	case JOB_STEP:
 		memcpy(m->at[i].run->state.added_after, msg->state.added_after, sizeof(msg->state.added_after));
-		memcpy(m->at[i].run->state.source, msg->state.source, sizeof(msg->state.source));
 		keep(m, m->at[i].run);
 		break;
 	case JOB_DONE:

@@ -131,7 +131,7 @@ void feedstate_read(const char *folder, const struct feedconf *f, struct feedsta
 		return;
 	if (strcmp(ret->source, f->source) != 0) { /* another feed by now */
 		ret->etag[0] = ret->modified[0] = ret->stamp[0] = ret->checksum[0] = ret->added_after[0] = '\0';
-		ret->ended_s = ret->busy_ms = 0;
+		ret->ended_s = ret->busy_ms = ret->failures = 0;
 	}
 }
 

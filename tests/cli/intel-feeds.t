@@ -224,6 +224,10 @@ feed 01-large.feed "source=$taxii/stall/x.json" stall=30s timeout=1s
 rm feeds.d/02-slow.feed
 exits 1 'a feed that is over its timeout is ended' run --all
 says 'over its timeout of 1 s'
+feed 03-new.feed "source=$taxii/stall/x.json" stall=30s timeout=1s
+exits 1 'one that never ended otherwise as well' run new
+exits 4 'and is not due again at once' run
+rm feeds.d/03-new.feed
 
 # Ended from outside: what was under way is as if it had not begun.
 rm -r state

@@ -141,6 +141,7 @@ static void state_is_kept_and_found_again(void **state)
 	feedstate_read(scratch(), &other, &got); /* the same name with another source */
 	assert_string_equal(got.etag, "");
 	assert_int_equal(got.ended_s, 0);
+	assert_int_equal(got.failures, 0);
 	scratch_put("a.state", "rubbish");
 	feedstate_read(scratch(), &f, &got);
 	assert_int_equal(got.result, FEED_NEVER);

@@ -55,6 +55,18 @@ static int hear(const struct work *k, enum feedjob_word *ret, int wait_ms, struc
 	return 1;
 }
 
+int feedjob_hear(int fd, struct feedjob_message *ret)
+{
+	ssize_t n;
+
+	do /* a process that ends without having read our last word: that is said first, and what it had to say comes behind */
+		n = recv(fd, ret, sizeof(*ret), MSG_DONTWAIT);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n == (ssize_t)sizeof(*ret))
+		return 0;
+	return n < 0 && errno == EAGAIN ? -EAGAIN : -EPIPE;
+}
+
 static int turn_take(struct work *k, struct why *w)
 {
 	enum feedjob_word word = JOB_BACK;

@@ -40,6 +40,9 @@ struct feedjob {
 /** Do it and say JOB_DONE. Returns the outcome: 0; -EALREADY when nothing has changed; else a failure. */
 MUST_USE int feedjob_run(struct feedjob *j, bool (*stop)(void));
 
+/** For the parent: what the process at the other end of `fd` says. 0; -EAGAIN nothing for now; -EPIPE it is gone, and said nothing more. */
+MUST_USE int feedjob_hear(int fd, struct feedjob_message *ret);
+
 /** What can be said of its size beforehand; 0: nothing. */
 uint64_t feedjob_guess_bytes(const struct feedconf *f);
 

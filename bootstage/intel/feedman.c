@@ -278,12 +278,12 @@ static void child_end(struct feedman *m, size_t i)
 
 static void child_hear(struct feedman *m, size_t i)
 {
-	struct feedjob_message msg = { 0 };
-	ssize_t n = recv(m->at[i].fd, &msg, sizeof(msg), MSG_DONTWAIT);
+	struct feedjob_message msg;
+	int r = feedjob_hear(m->at[i].fd, &msg);
 
-	if (n == (ssize_t)sizeof(msg))
+	if (r == 0)
 		hear(m, i, &msg);
-	else if (n == 0 || errno != EAGAIN)
+	else if (r != -EAGAIN)
 		child_end(m, i);
 }
 

@@ -291,16 +291,9 @@ static int plan_irq(struct planner *p)
 
 /* --- the disk (C23) --- */
 
-/* Whoever comes behind one that does not fit gets nothing. */
 static void claim(struct tuneplan *p, const char *name, uint64_t bytes, uint64_t *left)
 {
-	struct disk_claim *c = &p->claim[p->n_claims++];
-
-	c->fits = bytes <= *left && (c == p->claim || c[-1].fits);
-	*left -= c->fits ? bytes : 0;
-	c->bytes = bytes;
-	c->left_bytes = *left;
-	(void)snprintf(c->name, sizeof(c->name), "%s", name);
+	disk_claim_add(p->claim, &p->n_claims, name, bytes, left);
 }
 
 static void plan_disk(struct planner *p)

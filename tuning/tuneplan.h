@@ -9,6 +9,7 @@
 #define TUNING_TUNEPLAN_H
 
 #include "tuning/cpuplan.h"
+#include "tuning/diskclaim.h"
 #include "tuning/facts.h"
 #include "tuning/profile.h"
 #include "tuning/swapplan.h"
@@ -79,21 +80,14 @@ struct tune_action {
 	char formula[TUNE_TEXT];
 };
 
-/* A claim on the disk that swap is made on, in the order in which they are served (C23); none without such a disk. */
-struct disk_claim {
-	char name[32];
-	uint64_t bytes;
-	uint64_t left_bytes; /* free after it */
-	bool fits;
-};
-
 struct tuneplan {
 	enum profile profile;
 	struct sizes sizes;
 	struct cpuplan cpus;
 	struct swapplan swap;
 	uint64_t disk_free_bytes;
-	struct disk_claim claim[TUNECONF_CLAIMS + 2];
+	struct disk_claim
+		claim[TUNECONF_CLAIMS + 2]; /* on the disk that swap is made on (C23); none without such a disk */
 	size_t n_claims;
 	struct tune_action *actions;
 	size_t n_actions;

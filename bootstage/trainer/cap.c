@@ -133,6 +133,7 @@ static int try_loop(const struct cap_want *want, bool act, struct cap *c, struct
 	if (want->kind == CAP_AUTO && want->mount_nothing)
 		return fail(w, -EOPNOTSUPP, "no file system of its own: this is not the machine's own tree");
 	r = act ? caploop_mount(&l, w) : caploop_have(&l, w);
+	c->there = r == 0 && caploop_there(&l);
 	if (r || !act)
 		return r;
 	fd = open_folder(want->folder);

@@ -39,6 +39,7 @@ struct cap_want {
 
 struct cap {
 	enum cap_kind kind; /* never CAP_AUTO */
+	bool there;         /* CAP_LOOP: the file is, and has taken its room */
 	int fd;             /* of the folder, beyond what was mounted there */
 	uint64_t bytes;
 	uint32_t project; /* of CAP_PROJECT */

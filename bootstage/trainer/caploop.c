@@ -30,6 +30,13 @@ static int image_path(const struct caploop *l, const char *end, char ret[PATH_MA
 
 /* --- what there is --- */
 
+bool caploop_there(const struct caploop *l)
+{
+	char path[PATH_MAX];
+
+	return l->images && image_path(l, "", path, NULL) == 0 && access(path, F_OK) == 0;
+}
+
 /* The loop device below the folder says what it is on. */
 bool caploop_mounted(const struct caploop *l)
 {

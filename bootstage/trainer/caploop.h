@@ -34,7 +34,9 @@ struct caploop {
  */
 MUST_USE int caploop_have(const struct caploop *l, struct why *w);
 
-/** Whether it is there: the folder is where its file is mounted. */
+/** Whether its file is there, and has taken its room. */
+bool caploop_there(const struct caploop *l);
+/** Whether it is mounted: the folder is where its file is mounted. */
 bool caploop_mounted(const struct caploop *l);
 
 /**

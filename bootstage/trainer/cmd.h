@@ -13,6 +13,8 @@
 		.name = "config", .arg = "FILE", .help = "instead of " SYSCONF_PATH, .value = &(p).conf                \
 	}
 
+int cmd_plan(int argc, char **argv);
+int cmd_prune(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "bootstage/stagespawn.h"
+#include "bootstage/trainer/disklook.h"
 #include "bootstage/trainer/promote.h"
 #include "bootstage/trainer/trainer_inside.h"
 #include "bootstage/trainer/trainload.h"
@@ -268,6 +269,15 @@ static bool due(struct trainer *t)
 	return d == TRAIN_DUE;
 }
 
+/* A cycle that is to begin needs room for all of its caps at once (C23); one that goes on has been let in. */
+static int must_fit(const struct trainer *t, struct why *w)
+{
+	AUTO_DISKLOOK d = { 0 };
+	int r = goes_on(t) ? 0 : disklook_make(t->want->places, t->want->conf, t->want->jobs, &d, w);
+
+	return r ? r : disklook_verdict(&d, w);
+}
+
 /* --- all of it --- */
 
 static int lock(struct trainer *t, struct why *w)
@@ -334,6 +344,9 @@ static int work(struct trainer *t, struct why *w)
 		t->ret->nothing = true;
 		return 0;
 	}
+	r = must_fit(t, w);
+	if (r)
+		return r;
 	open_groups(t);
 	r = cycle(t, w);
 	stagegroups_close(&t->groups);

@@ -19,6 +19,8 @@
 #define MANIFEST_MAX (64u << 20)
 #define FILES_MAX    1000000u
 #define NAME_BYTES   255u
+#define TURN_MS      10
+#define SETTLE_MS    1000
 
 void ingest_sizes(const struct machine *m, struct load_options *ret)
 {
@@ -47,23 +49,29 @@ struct ingest {
 };
 
 struct file {
+	const struct ingest *g;
 	int fd;
 	const char *name;
-	bool (*stop)(void);
 };
 
-/* A signal ends the waiting, not the reading: that begins again by itself. */
+/*
+ * A signal ends the waiting, not the reading: that begins again by itself. What is under way in the database goes on; after a
+ * while without input all that came is stored, so that nothing is held for as long as the source takes.
+ */
 static int wait_input(const struct file *f, struct why *w)
 {
 	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+	int waited_ms = 0, n, r = 0;
 
-	while (poll(&p, 1, -1) < 0) {
-		if (errno != EINTR)
+	while (!r && (n = poll(&p, 1, waited_ms < SETTLE_MS ? TURN_MS : -1)) <= 0) {
+		if (n < 0 && errno != EINTR)
 			return fail_errno(w, "%s", f->name);
-		if (f->stop && f->stop())
+		if (f->g->stop && f->g->stop())
 			return fail(w, -ECANCELED, "interrupted");
+		waited_ms += n == 0 ? TURN_MS : 0;
+		r = waited_ms < SETTLE_MS ? load_turn(f->g->load, w) : load_settle(f->g->load, w);
 	}
-	return 0;
+	return r;
 }
 
 /* A source, and what is done around each read of it. */
@@ -122,7 +130,7 @@ static int file_some(void *arg, void *buf, size_t room, size_t *ret_n, struct wh
 
 static int ingest_fd(struct ingest *g, int fd, const char *name, struct why *w)
 {
-	struct file file = { .fd = fd, .name = name, .stop = g->stop };
+	struct file file = { .g = g, .fd = fd, .name = name };
 
 	return ingest_from(g, (struct carve_source){ .read = file_some, .arg = &file }, name, w);
 }
@@ -268,7 +276,7 @@ static int ingest_file(struct ingest *g, int dir, const char *name, struct why *
 		return 0;
 	}
 	r = ingest_fd(g, fd, name, &own);
-	if (r != -ENODATA && r != -EBADMSG && r != -EIO && r != -E2BIG) {
+	if (load_failed(g->load) || (r != -ENODATA && r != -EBADMSG && r != -EIO && r != -E2BIG)) {
 		if (r && w)
 			*w = own;
 		return r;
@@ -314,7 +322,7 @@ static int ingest_open(struct ingest *g, const char *path, struct why *w)
 static int ingest_end(struct ingest *g, int r, uint64_t start_ms, struct why *w)
 {
 	/* What was read before the end of a feed that broke off is good. */
-	int finished = r == -ECANCELED || r == -ENOTCONN ? 0 : load_finish(g->load, r ? NULL : w);
+	int finished = r == -ECANCELED ? 0 : load_finish(g->load, !r, r ? NULL : w);
 
 	g->stats->load = *load_stats(g->load);
 	g->stats->ms = now_ms() - start_ms;

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "base/parse.h"
 #include "base/proc.h"
 #include "bootstage/intel/loadlane.h"
 #include "bootstage/intel/loadstep.h"
@@ -14,11 +15,17 @@
 #define IDLE_PART    8u
 #define PUMP_RECORDS 32u
 #define PENDING_ROWS 20000
+#define FEED_BYTES   255u /* as the table of feeds has it */
 
 struct load {
 	struct load_common c;
 	struct load_lane lanes[LOAD_LANES_MAX];
 	unsigned int n_lanes;
+	struct why failure; /* the first one: nothing goes on behind it */
+	struct {
+		int64_t after; /* the last of them that was looked at */
+		bool more;
+	} pending;
 };
 
 static bool stopped(const struct load *l)
@@ -59,8 +66,8 @@ static int lanes_wait(struct load *l, struct why *w)
 						  .events = (short)(l->lanes[i].writing ? POLLIN | POLLOUT : POLLIN) };
 	if (poll(f, n, 500) < 0 && errno != EINTR)
 		return fail_errno(w, "poll");
-	r = check_silence(l, w);
-	return r ? r : lanes_pump(l, w);
+	r = lanes_pump(l, w); /* first: it may be long since anybody asked what they have */
+	return r ? r : check_silence(l, w);
 }
 
 static int lane_idle(struct load *l, struct load_lane *lane, struct why *w)
@@ -80,6 +87,32 @@ static int lane_start(struct load *l, struct load_lane *lane, struct load_batch 
 	return r || gathered->n == 0 ? r : load_lane_start(lane, gathered, w);
 }
 
+static int lanes_idle(struct load *l, struct why *w)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
+		r = lane_idle(l, &l->lanes[i], w);
+	return r;
+}
+
+/* --- failures --- */
+
+int load_failed(const struct load *l)
+{
+	return l->failure.code;
+}
+
+/* Of what was done with l->failure as its reason, unless there is one. */
+static int outcome(struct load *l, int r, struct why *w)
+{
+	if (r && !l->failure.code)
+		IGNORE(fail(&l->failure, r, "the load failed"));
+	if (l->failure.code && w && !w->code)
+		*w = l->failure;
+	return l->failure.code;
+}
+
 /* --- from outside --- */
 
 /* A lane that has nothing to do does not wait for a whole batch. */
@@ -90,9 +123,8 @@ static bool is_time(const struct load_lane *lane)
 }
 
 /* All versions of a record go the same way, one after the other. */
-static int take(void *arg, const struct record *r, struct why *w)
+static int put(struct load *l, const struct record *r, struct why *w)
 {
-	struct load *l = arg;
 	struct pg_uuid rec = record_number(r, bytes_str(l->c.o.feed));
 	struct load_lane *lane = &l->lanes[rec.b[0] % l->n_lanes];
 	int bad = is_time(lane) ? lane_start(l, lane, &lane->filling, w) : 0;
@@ -100,6 +132,13 @@ static int take(void *arg, const struct record *r, struct why *w)
 	if (!bad && ++l->c.stats.records % PUMP_RECORDS == 0)
 		bad = stopped(l) ? fail(w, -ECANCELED, "interrupted") : lanes_pump(l, w);
 	return bad ? bad : load_batch_add(&lane->filling, &rec, r, w);
+}
+
+static int take(void *arg, const struct record *r, struct why *w)
+{
+	struct load *l = arg;
+
+	return outcome(l, l->failure.code ? 0 : put(l, r, &l->failure), w);
 }
 
 struct record_sink load_sink(struct load *l)
@@ -110,6 +149,17 @@ struct record_sink load_sink(struct load *l)
 const struct load_stats *load_stats(const struct load *l)
 {
 	return &l->c.stats;
+}
+
+static int feed_check(const char *name, struct why *w)
+{
+	int r = 0;
+
+	if (!name[0] || strlen(name) > FEED_BYTES)
+		r = misuse(w, -EINVAL, "a feed's name has 1 to %u bytes, not %zu", FEED_BYTES, strlen(name));
+	else if (!text_printable(bytes_str(name)))
+		r = misuse(w, -EINVAL, "a feed's name is UTF-8 without control characters");
+	return why_next(w, r, "--feed NAME");
 }
 
 static int feed_number(struct load *l, struct why *w)
@@ -134,11 +184,11 @@ static int feed_number(struct load *l, struct why *w)
 
 int load_open(const struct load_options *o, struct load **ret, struct why *w)
 {
-	struct load *l = calloc(1, sizeof(*l));
-	int r = l ? 0 : fail(w, -ENOMEM, "out of memory");
+	int r = feed_check(o->feed, w);
+	struct load *l = r ? NULL : calloc(1, sizeof(*l));
 
-	if (r)
-		return r;
+	if (!l)
+		return r ? r : fail(w, -ENOMEM, "out of memory");
 	l->c.o = *o;
 	l->c.o.rows = o->rows ? o->rows : ROWS;
 	l->c.o.bytes = o->bytes ? o->bytes : BYTES;
@@ -165,49 +215,22 @@ void load_close(struct load *l)
 
 /* --- what had waited --- */
 
-static int resolve_some(struct load *l, int64_t *after, bool *ret_more, struct why *w)
+static int resolve_some(struct load *l, struct why *w)
 {
 	struct pg *p = &l->lanes[0].pg;
 	AUTO_PG_PARAMS a = { 0 };
 	AUTO_PG_RESULT *row = NULL;
 	int r = pg_run(p, LOAD_BEGIN_PENDING, w);
 
-	pg_param_i64(&a, *after);
+	pg_param_i64(&a, l->pending.after);
 	pg_param_i32(&a, PENDING_ROWS);
 	r = r ? r : pg_query(p, load_pending_sql, &a, &row, w);
 	r = r ? r : pg_run(p, "COMMIT", w);
 	if (r)
 		return r;
-	*after = pg_get_int(row, 0, 0);
-	*ret_more = *after != 0;
+	l->pending.after = pg_get_int(row, 0, 0);
+	l->pending.more = l->pending.after != 0;
 	l->c.stats.resolved += (uint64_t)pg_get_int(row, 0, 1);
-	return 0;
-}
-
-/* Without anything new in the store only the oldest are tried. */
-static int resolve(struct load *l, struct why *w)
-{
-	bool more = true, changed = l->c.stats.added + l->c.stats.updated > 0;
-	int64_t after = 0;
-	unsigned int tries = 0;
-
-	while (more) {
-		struct why own = { 0 };
-		int r = resolve_some(l, &after, &more, &own);
-
-		if (r && load_next(r, l->lanes[0].pg.sqlstate, tries++, 1) == LOAD_AGAIN) {
-			r = pg_run(&l->lanes[0].pg, "ROLLBACK", w);
-			if (r)
-				return r;
-			continue;
-		}
-		if (r) {
-			if (w && !w->code)
-				*w = own;
-			return r;
-		}
-		more = more && changed;
-	}
 	return 0;
 }
 
@@ -222,22 +245,56 @@ static int feed_loaded(struct load *l, struct why *w)
 	return r ? r : pg_run(p, "COMMIT", w);
 }
 
-static int lanes_idle(struct load *l, struct why *w)
+/* A transaction of the first connection, which is idle: again as batches are. */
+static int alone(struct load *l, int (*what)(struct load *l, struct why *w), struct why *w)
 {
-	int r = 0;
+	struct load_lane *lane = &l->lanes[0];
+	struct why own = { 0 };
+	unsigned int tries = 0;
+	int r = what(l, &own);
 
-	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
-		r = lane_idle(l, &l->lanes[i], w);
+	while (r) {
+		r = load_lane_recover(lane, load_next(r, lane->pg.sqlstate, tries++, 1), &own, w);
+		if (r)
+			return r;
+		own = (struct why){ 0 };
+		r = what(l, &own);
+	}
+	return 0;
+}
+
+/* Without anything new in the store only the oldest are tried. */
+static int resolve(struct load *l, struct why *w)
+{
+	bool changed = l->c.stats.added + l->c.stats.updated > 0;
+	int r;
+
+	l->pending.after = 0;
+	do
+		r = alone(l, resolve_some, w);
+	while (!r && l->pending.more && changed);
 	return r;
 }
 
-int load_settle(struct load *l, struct why *w)
+/* --- all that came --- */
+
+static int settle(struct load *l, struct why *w)
 {
 	int r = 0;
 
 	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
 		r = lane_start(l, &l->lanes[i], &l->lanes[i].filling, w);
 	return r ? r : lanes_idle(l, w);
+}
+
+int load_settle(struct load *l, struct why *w)
+{
+	return outcome(l, l->failure.code ? 0 : settle(l, &l->failure), w);
+}
+
+int load_turn(struct load *l, struct why *w)
+{
+	return outcome(l, l->failure.code ? 0 : lanes_pump(l, &l->failure), w);
 }
 
 /* All that the feed brings is there now. */
@@ -253,11 +310,16 @@ static int load_aside(struct load *l, struct why *w)
 	return r;
 }
 
-int load_finish(struct load *l, struct why *w)
+static int finish(struct load *l, bool whole, struct why *w)
 {
-	int r = load_settle(l, w);
+	int r = settle(l, w);
 
 	r = r ? r : load_aside(l, w);
 	r = r ? r : resolve(l, w);
-	return r ? r : feed_loaded(l, w);
+	return r || !whole ? r : alone(l, feed_loaded, w);
+}
+
+int load_finish(struct load *l, bool whole, struct why *w)
+{
+	return outcome(l, l->failure.code ? 0 : finish(l, whole, &l->failure), w);
 }

@@ -54,9 +54,16 @@ void load_close(struct load *l);
 struct record_sink load_sink(struct load *l);
 /** What there is so far. */
 const struct load_stats *load_stats(const struct load *l);
+/** What it failed with, whoever was told; 0: nothing. A load that has failed does nothing more. */
+int load_failed(const struct load *l);
+/** Go on with what is under way, as far as that needs no waiting: for who waits for something else. */
+MUST_USE int load_turn(struct load *l, struct why *w);
 /** Store what came so far, without what is put aside. Nothing is under way when it returns: no transaction is open, no lock held. */
 MUST_USE int load_settle(struct load *l, struct why *w);
-/** Store what came and resolve what had waited. Afterwards the sink takes records again. */
-MUST_USE int load_finish(struct load *l, struct why *w);
+/**
+ * Store what came and resolve what had waited. Afterwards the sink takes records again.
+ * @whole  the feed came to its end; that and when is remembered
+ */
+MUST_USE int load_finish(struct load *l, bool whole, struct why *w);
 
 #endif

@@ -344,6 +344,14 @@ static int lane_failed(struct load_lane *l, int code, struct why *w)
 	return 0;
 }
 
+int load_lane_recover(struct load_lane *l, enum load_next next, const struct why *cause, struct why *w)
+{
+	l->why = *cause;
+	if (next == LOAD_RECONNECT)
+		return reconnect(l, w);
+	return next == LOAD_AGAIN ? roll_back(l, w) : give_up(l, cause->code, w);
+}
+
 /* --- from outside --- */
 
 int load_lane_pump(struct load_lane *l, struct why *w)

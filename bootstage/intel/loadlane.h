@@ -71,5 +71,10 @@ void load_lane_close(struct load_lane *l);
 MUST_USE int load_lane_start(struct load_lane *l, struct load_batch *gathered, struct why *w);
 /** Whatever is possible without waiting for the socket; but for a server that went away, which is waited for here. */
 MUST_USE int load_lane_pump(struct load_lane *l, struct why *w);
+/**
+ * After the failure of a transaction that the lane has no part in: roll back, or connect again, so that it can be tried again.
+ * @cause  why it failed, which is what w gets when that is all: LOAD_HALVE, LOAD_QUARANTINE, LOAD_GIVE_UP
+ */
+MUST_USE int load_lane_recover(struct load_lane *l, enum load_next next, const struct why *cause, struct why *w);
 
 #endif

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/proc.h"
 
 #define CONNECT_S    5u
@@ -32,18 +33,21 @@ static int code_of(const char *sqlstate)
 	return -EIO;
 }
 
-/* One line of what the server says: feeds have their words in it. */
+/* One line of what the server says, in whole characters: feeds have their words in it. */
 static void one_line(const char *text, char *out, size_t room)
 {
-	size_t n = strcspn(text, "\n");
+	struct bytes line = bytes_of(text, strcspn(text, "\n"));
+	size_t at = 0;
 
-	n = n < room - 1 ? n : room - 1;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			out[i] = ' ';
+	for (size_t i = 0, n; i < line.n && at + 4 < room; i += n ? n : 1) {
+		n = utf8_length(bytes_of(line.p + i, line.n - i));
+		if (n == 0 || line.p[i] < 0x20 || line.p[i] == 0x7f)
+			out[at++] = n ? ' ' : '?';
 		else
-			out[i] = text[i];
-	out[n] = '\0';
+			for (size_t k = 0; k < n; k++)
+				out[at++] = text[i + k];
+	}
+	out[at] = '\0';
 }
 
 static int fail_result(struct pg *p, const PGresult *r, struct why *w)

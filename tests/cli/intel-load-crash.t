@@ -65,6 +65,23 @@ rest 0 'the server is restarted: the load goes on'
 graph >again
 check 'the same graph' cmp first again
 
+# at the end of a load, when nothing but what was pending is left to be done
+empty
+pg_sql 'SELECT pg_advisory_lock(72410005), pg_sleep(60)' >/dev/null 2>&1 &
+ingest feed.json --batch 200 --wait 60 --json >"$out" 2>"$err" &
+pid=$!
+for _ in $(seq 200); do
+	[ "$(pg_sql "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")" = 1 ] && break
+	sleep 0.05
+done
+pg_stop fast
+pg_again
+wait $pid
+result $? 'the server is restarted at the end of the load' "$(cat "$err")"
+tells 'which goes on' 'True' reconnected
+graph >again
+check 'the same graph' cmp first again
+
 begin --wait 60
 kill -TERM $pid
 rest 1 'interrupted'

@@ -262,6 +262,45 @@ exits 0 'a MISP feed' ingest misp --json
 tells 'its manifest says what is read' '1 1 1 1' files missing events attributes
 says "${event}02.json: No such file"
 
+# what the server says of a record has the feed's words in it, cut in whole characters
+empty
+pg_sql "ALTER TABLE nodes ADD CONSTRAINT poison CHECK (name NOT LIKE '%é%')"
+e=ééééééééééééééé
+{
+	object malware 01 01 ',"name":"'$e$e$e'","is_family":true'
+	object malware 02 01 ',"name":"a'$e$e$e'","is_family":true'
+	object malware 03 01 ',"name":"three","is_family":true'
+} | bundle >words.json
+exits 0 'refused with their words' ingest words.json --json
+tells 'two are in quarantine' '1 2' new refused
+pg_says 'with the reason' 2 "SELECT count(*) FROM quarantine WHERE reason LIKE '%é%(23514)'"
+pg_sql 'ALTER TABLE nodes DROP CONSTRAINT poison'
+
+# a feed that stands still: what came is stored, and nothing is held meanwhile
+empty
+mkfifo slow
+tandem-intel ingest --connect "$pg" slow --feed slow --json --batch 2000 >slow.out 2>&1 &
+pid=$!
+exec 7>slow
+python3 -c 'import uuid
+for i in range(3000):
+    print("{\"type\":\"malware\",\"spec_version\":\"2.1\",\"id\":\"malware--%s\",\"created\":\"2026-01-01T00:00:00Z\",\"modified\":\"2026-01-01T00:00:00Z\",\"name\":\"x\",\"is_family\":true}" % uuid.uuid5(uuid.NAMESPACE_URL, str(i)))' >&7
+for _ in $(seq 100); do
+	[ "$(pg_sql 'SELECT count(*) > 1000 FROM records')" = t ] && break
+	sleep 0.1
+done
+pg_says 'what was read is there' t 'SELECT count(*) > 1000 FROM records'
+pg_says 'no transaction is open' 0 "SELECT count(*) FROM pg_stat_activity WHERE datname = 'intel' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+pg_says 'it was not loaded as a whole yet' t "SELECT loaded IS NULL FROM feeds WHERE name = 'slow'"
+exec 7>&-
+wait $pid
+result $? 'its end' "$(cat slow.out)"
+pg_says 'now it was' t "SELECT loaded IS NOT NULL FROM feeds WHERE name = 'slow'"
+xz <feed.json | head -c 40000 >broken.json.xz
+exits 1 'a feed that breaks off' ingest broken.json.xz
+pg_says 'what came before is there' t "SELECT count(*) > 10 FROM records r JOIN feeds f ON f.feed_id = r.feed_id WHERE f.name = 'broken'"
+pg_says 'it was not loaded as a whole' t "SELECT loaded IS NULL FROM feeds WHERE name = 'broken'"
+
 # the real one: counts by jq, of the data's README
 attack=${TANDEM_DATA-}/intel/stix/enterprise-attack-18.1.json.xz
 if [ -n "${TANDEM_DATA-}" ]; then
@@ -290,6 +329,11 @@ pg_sql 'ALTER DATABASE intel CONNECTION LIMIT -1'
 exits 1 'no feed' sh -c 'echo "{}" >none.json; tandem-intel ingest --connect "$1" none.json' - "$pg"
 exits 1 'no file' ingest missing.json
 says 'missing.json'
+exits 2 'no name' ingest feed.json --feed ''
+says "a feed's name has 1 to 255 bytes"
+exits 2 'a long name' ingest feed.json --feed "$(printf '%0256d' 0)"
+exits 2 'a name that is no text' ingest feed.json --feed "$(printf 'a\377')"
+says 'UTF-8'
 exits 2 'no batch' ingest feed.json --batch 0
 exits 2 'nothing' ingest
 finish

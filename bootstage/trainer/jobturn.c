@@ -262,7 +262,7 @@ static int settle(struct turn *x, const struct trainproc_result *res, struct why
 
 	say_end(x, res, end, sizeof(end));
 	enforce(x, false, &p);
-	x->full = x->full || x->most_bytes > x->j->cap_bytes;
+	x->full = x->full || cap_reached(&x->cap, x->most_bytes); /* since the last look, too */
 	if (x->most_bytes > x->j->cap_bytes)
 		log_error("job=%s: went over its cap", x->j->name);
 	if (too_large(x, &p, large, sizeof(large)))

@@ -113,4 +113,11 @@ job 30-agent 'cd "$TANDEM_FOLDER"; i=0; while [ $i -lt 90 ]; do i=$((i + 1)); he
 timeout 60 "$TANDEM_BIN/tandem-train" run --root "$dir/r" >.out 2>.err </dev/null
 exits 0 'what it has left is below its cap' sh -c "test \$(du -sm $folder/agent | cut -f1) -le 8"
 
+# One that is over before anybody looks: it had no room all the same, and had its second chance.
+machine
+job 30-agent 'head -c 8M /dev/zero >"$TANDEM_FOLDER/one.tmp"; exit 1' cap=8M
+timeout 60 "$TANDEM_BIN/tandem-train" run --root "$dir/r" >.out 2>.err </dev/null
+check 'it ran twice' test "$(grep -c agent ran)" = 2
+check 'and had no room' sh -c 'tandem-train status --json --root r | grep -q "no room, again"'
+
 finish

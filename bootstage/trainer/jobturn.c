@@ -264,34 +264,28 @@ static int settle(struct turn *x, const struct trainproc_result *res, struct why
 	enforce(x, false, &p);
 	x->full = x->full || cap_reached(&x->cap, x->most_bytes); /* since the last look, too */
 	if (x->most_bytes > x->j->cap_bytes)
-		log_error("job=%s: went over its cap", x->j->name);
+		log_error("job=%s: went over its cap: %llu bytes of %llu", x->j->name,
+			  (unsigned long long)x->most_bytes, (unsigned long long)x->j->cap_bytes);
 	if (too_large(x, &p, large, sizeof(large)))
 		return record(x, TRAIN_FAILED, large, res, w);
 	if (lacked_room(x, res))
 		return no_room(x, res, end, w);
 	if (res->end == TRAINPROC_TOLD)
 		return record(x, TRAIN_INTERRUPTED, end, res, w);
-	return record(x, end[0] ? TRAIN_FAILED : TRAIN_TRAINED, end, res, w);
+	if (end[0])
+		return record(x, TRAIN_FAILED, end, res, w);
+	return record(x, TRAIN_TRAINED, x->most_bytes > x->j->cap_bytes ? "went over its cap" : "", res, w);
 }
 
 static int run(struct turn *x, struct why *w)
 {
 	const struct trainer *t = x->t;
-	const char *more[] = { "--job", x->j->name, "--folder", x->folder, "--out", NULL };
-	bool ours = x->seed && strcmp(x->j->exec_seed, TRAINJOB_SEED) == 0;
-	char group[TRAINJOURNAL_TEXT], leaf[80], next[PATH_MAX + 80];
+	char group[TRAINJOURNAL_TEXT], leaf[80];
 	struct trainproc_result res;
-	struct model_names names;
 	struct why why = { 0 };
 	int r;
-
-	model_names(x->j->name, &names);
-	(void)snprintf(next, sizeof(next), "%s/%s", x->folder, names.next);
-	more[5] = next;
 	const struct trainproc_want want = { .job = x->j,
 					     .exec = x->seed ? x->j->exec_seed : x->j->exec,
-					     .more = more,
-					     .n_more = ours ? ARRAY_SIZE(more) : 0,
 					     .folder = x->folder,
 					     .product = t->want->places->sys.product,
 					     .groups = &t->groups,

@@ -95,9 +95,10 @@ static bool sound(const struct train_record *r)
 static int take_body(struct bytes in, struct train_record *ret)
 {
 	size_t at = BODY_BYTES;
+	uint32_t none = 0;
 	uint16_t code = 0;
 
-	if (!bytes_has(in, 0, BODY_BYTES) || bytes_le16(in, 28, &code))
+	if (!bytes_has(in, 0, BODY_BYTES) || bytes_le16(in, 28, &code) || bytes_le32(in, 78, &none) || none)
 		return -EBADMSG;
 	ret->event = in.p[1];
 	ret->mode = in.p[2];

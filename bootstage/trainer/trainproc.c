@@ -96,7 +96,7 @@ static int start(struct work *x, const struct trainproc_ids *ids, struct why *w)
 	const struct trainjob *j = x->want->job;
 	struct becoming b = { .ids = *ids, .cap_bytes = j->cap_bytes };
 	char name[80], next[640], mb[64], cap[32];
-	const char *environment[TRAINJOB_ENV_MAX + 3], *more[16];
+	const char *environment[TRAINJOB_ENV_MAX + 3], *more[2];
 	struct stagespawn_what what = { .class = j->class,
 					.exec = x->want->exec,
 					.more = more,
@@ -117,8 +117,6 @@ static int start(struct work *x, const struct trainproc_ids *ids, struct why *w)
 	environment[what.n_environment++] = mb;
 	for (size_t i = 0; i < j->n_environment; i++)
 		environment[what.n_environment++] = j->environment[i];
-	for (size_t i = 0; i < x->want->n_more; i++)
-		more[what.n_more++] = x->want->more[i];
 	more[what.n_more++] = "--max-disk-mb"; /* R1 */
 	more[what.n_more++] = cap;
 	return stagespawn_start(&what, x->want->groups, &x->proc, w);

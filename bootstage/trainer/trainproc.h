@@ -24,9 +24,7 @@ enum trainproc_end {
 
 struct trainproc_want {
 	const struct trainjob *job;
-	const char *exec;        /* of it: exec or exec_seed */
-	const char *const *more; /* arguments behind */
-	size_t n_more;
+	const char *exec;    /* of it: exec or exec_seed */
 	const char *folder;  /* its own, below the root */
 	const char *product; /* whose account it has where the job names none */
 	const struct stagegroups *groups;

@@ -1,0 +1,260 @@
+#!/bin/sh
+# tandem-train: a job's models, its disk, the first day, and a trainer that is killed. Jobs are shell scripts.
+. "$(dirname "$0")/tap.sh"
+. "$root/tests/cli/train.sh"
+
+onnx=$root/tests/data/onnx
+good=$onnx/ok-logit.onnx
+other=$onnx/ok-foreign.onnx
+bad=$onnx/bad-shape.onnx
+same() { # same FILE NAME: a job's file is that
+	check "$3" cmp "$1" "$folder/core/$2"
+}
+
+# --- a new model takes the place of the current one ---
+machine
+job 10-core "cp $good \$TANDEM_MODEL_NEXT"
+exits 0 'a job that leaves a model' train run
+same "$good" core.onnx 'it is the current one'
+check 'nothing else is there' sh -c "test \"\$(ls $folder/core)\" = core.onnx"
+state core model.valid True
+job 10-core "cp $other \$TANDEM_MODEL_NEXT"
+exits 0 'and another one' train run
+same "$other" core.onnx 'that one is current now'
+same "$good" core.onnx.prev 'the one before is kept'
+job 10-core "cp $bad \$TANDEM_MODEL_NEXT"
+exits 1 'one that is not valid' train run
+says 'the new model is not taken: core.onnx.next'
+same "$other" core.onnx 'does not become current'
+same "$bad" core.onnx.rejected 'and is set aside'
+job 10-core "cp $good \$TANDEM_MODEL_NEXT" floor=0.5
+exits 1 'one without a figure, below a floor' train run
+says 'holdout_accuracy'
+same "$other" core.onnx 'does not become current either'
+job 10-core ': >$TANDEM_MODEL_NEXT'
+exits 1 'an empty one' train run
+job 10-core 'ln -s /etc/passwd $TANDEM_MODEL_NEXT'
+exits 1 'a symlink' train run
+says 'no regular file'
+same "$other" core.onnx 'and the current one is still there'
+job 10-core 'mkfifo $TANDEM_MODEL_NEXT'
+exits 1 'a pipe' train run
+rm -f "$folder"/core/core.onnx.rejected
+job 10-core 'exit 0'
+exits 0 'a job that leaves none' train run
+state core reason 'no new model'
+
+exits 0 'back to the one before' train rollback core
+same "$good" core.onnx 'it is current'
+same "$other" core.onnx.prev 'and the other one is kept'
+exits 0 'and again' train rollback core
+same "$other" core.onnx 'as it was'
+rm "$folder/core/core.onnx.prev"
+exits 1 'without one before' train rollback core
+says "job 'core' has no previous model"
+cp "$bad" "$folder/core/core.onnx.prev"
+exits 1 'with a broken one before' train rollback core
+same "$other" core.onnx 'nothing has changed'
+exits 2 'a job that there is not' train rollback x
+
+# --- its disk: R1, R2, R3, C21, and R7 in small ---
+machine
+job 10-core 'head -c 8M /dev/zero >big.tmp; exit 1' cap=4M
+sed -i "s|^head|cd \$TANDEM_FOLDER; head|" r/bin/core
+exits 1 'a file that is larger than the cap' train run
+check 'is not there in full' sh -c "test \"\$(du -k $folder/core | cut -f1)\" -le 4096"
+says 'no room; it is to go on from its checkpoint'
+says 'no room, again'
+check 'it ran twice: paused, then failed' sh -c 'test "$(grep -c core ran)" = 2'
+state core state failed
+
+machine
+job 10-core 'cd $TANDEM_FOLDER; for i in 1 2 3 4 5 6; do head -c 900K /dev/zero >$i.checkpoint; sleep 0.7; done' cap=4M
+exits 0 'checkpoints beyond the cap' train run
+check 'the oldest went, the newest is there' sh -c "test ! -e $folder/core/1.checkpoint && test -e $folder/core/6.checkpoint"
+
+machine
+job 10-core 'cd $TANDEM_FOLDER; [ -e go ] && exit 0; touch go; exit 75' cap=4M
+exits 0 'a job that had no room once' train run
+check 'ran again' sh -c 'test "$(grep -c core ran)" = 2'
+state core state done
+
+machine
+job 10-core 'cd $TANDEM_FOLDER; for i in 1 2 3 4 5 6; do head -c 900K /dev/zero >$i.data; done' cap=4M
+job 20-dpi 'exit 0'
+exits 0 'more than the cap in many files, where nothing stops the writes' train run
+says 'job=core event=trained cycle=1 reason="went over its cap"'
+check 'is cut back' sh -c "test \"\$(du -k $folder/core | cut -f1)\" -le 4096"
+state dpi state done
+
+machine
+python3 - "$good" <<'TEXT'
+import sys
+model = open(sys.argv[1], 'rb').read()
+# ModelProto.doc_string, 900 KiB of it: still a valid model
+text = b'x' * (900 << 10)
+def varint(n):
+    out = b''
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+open('large.onnx', 'wb').write(model + b'\x32' + varint(len(text)) + text)
+TEXT
+job 10-core "cd \$TANDEM_FOLDER; cp $dir/large.onnx core.onnx; cp $dir/large.onnx more.onnx" cap=1M
+job 20-dpi 'exit 0'
+exits 1 'models that are over the cap by themselves' train run
+says 'Model too large for quota'
+check 'stay' sh -c "cmp large.onnx $folder/core/core.onnx && cmp large.onnx $folder/core/more.onnx"
+check 'an alarm' grep -qx 'tandem_trainer_job_model_too_large{job="core"} 1' r/run/tandem/metrics/trainer.prom
+check 'nothing after it ran' sh -c '! grep -q dpi ran'
+exits 1 'and they keep it from starting' train run
+check 'it did not' sh -c 'test "$(grep -c core ran)" = 1'
+
+machine
+sed -i 's/reserve=0/reserve=900T/' r/etc/tandem/trainer.conf
+job 10-core 'exit 0'
+exits 1 'a disk without room for the cap and the reserve' train run
+says 'no room on the disk: it may take'
+check 'nothing was started' absent ran
+
+# --- R5: the first day ---
+machine
+for j in 10-core 20-dpi 30-agent; do
+	job $j 'exit 0' "exec-seed=$dir/seed"
+done
+cat >seed <<TEXT
+#!/bin/sh
+echo "seed \$TANDEM_JOB" >>$dir/ran
+[ ! -e $dir/fails-\$TANDEM_JOB ] || exit 1
+cp $good \$TANDEM_MODEL_NEXT
+TEXT
+chmod 755 seed
+touch fails-dpi
+exits 1 'the first day is cut off at dpi' train run --day-one
+check 'core has its model' cmp "$good" "$folder/core/core.onnx"
+check 'and its marker' test -e r/var/lib/demo/trainer/day-one/core
+check 'dpi has none' absent r/var/lib/demo/trainer/day-one/dpi
+state core day_one True
+rm fails-dpi ran
+exits 0 'and goes on' train run --day-one
+check 'with dpi' sh -c 'test "$(tr "\n" " " <ran)" = "seed dpi seed agent "'
+rm ran
+exits 0 'once more: nothing to do' train run --day-one
+says 'every job has a valid model'
+check 'and nothing ran' absent ran
+: >"$folder/dpi/dpi.onnx"
+cp "$bad" "$folder/agent/agent.onnx"
+exits 0 'an empty model and a broken one' train run --day-one
+check 'count as missing' sh -c 'test "$(tr "\n" " " <ran)" = "seed dpi seed agent "'
+rm -r ran "$folder/agent"
+exits 0 'a cycle' train run
+check 'makes what is missing, and trains' sh -c 'test "$(tr "\n" " " <ran)" = "core dpi seed agent agent "'
+printf '#!/bin/sh\nexit 0\n' >seed
+rm "$folder/core/core.onnx"
+exits 1 'a seed that makes nothing' train run --day-one
+state core reason 'it has made no model'
+
+# With the program that ships.
+machine
+job 10-core 'exit 0' "exec-seed=$TANDEM_BIN/tandem-seedtrain"
+job 30-agent 'exit 0' "exec-seed=$TANDEM_BIN/tandem-seedtrain --model logistic --source synthetic" floor=0.7
+exits 0 'the first day, with tandem-seedtrain' train run --day-one --json
+prints '"event": "progress", "job": "core", "seed": true'
+prints '"event": "promoted", "job": "agent", "seed": true'
+state core model.valid True
+state core model.provenance seed-synthetic
+exits 0 'the status' train status
+prints 'model: valid, holdout_accuracy'
+job 10-core 'exit 0' "exec-seed=$TANDEM_BIN/tandem-seedtrain" floor=1
+rm -r "$folder/core"
+exits 1 'a floor that no model reaches' train run --day-one
+says "and the job wants 1"
+
+# --- the trainer is killed: in each state, and the next one goes on ---
+# R7: the order holds over kills; no job runs twice at once, none is left out.
+machine
+killer() { # killer WHEN: a job that kills the trainer once
+	cat <<TEXT
+[ -e $dir/alive ] && { echo twice >>$dir/ran; exit 1; }
+touch $dir/alive
+if [ ! -e $dir/killed-$1 ]; then touch $dir/killed-$1; kill -KILL \$PPID; sleep 30; fi
+rm -f $dir/alive
+TEXT
+}
+job 10-core "$(killer core)"
+job 20-dpi "$(killer dpi)"
+job 30-agent "cp $good \$TANDEM_MODEL_NEXT"
+exits 137 'killed while core runs' train run
+state core state interrupted
+rm -f alive # it went with the trainer
+exits 137 'killed while dpi runs' train run
+rm -f alive
+exits 0 'and to the end' train run
+check 'each began once more, in their order' sh -c 'test "$(tr "\n" " " <ran)" = "core core dpi dpi agent "'
+check 'all in one cycle' sh -c 'tandem-train status --root r | grep -q "cycle 1, begun"'
+
+machine
+job 10-core '(setsid sleep 300 & echo $! >'"$dir"'/left); kill -KILL $PPID; sleep 300'
+exits 137 'killed, and something of the job is left' train run
+check 'it is' sh -c 'kill -0 "$(cat left)"'
+job 10-core '! grep -q sleep /proc/$(cat '"$dir"'/left)/cmdline 2>/dev/null' # nobody may be there to wait for it
+exits 0 'the next trainer ends it before anything starts' train run
+says 'processes of before are ended'
+
+machine
+job 10-core 'kill -KILL $PPID; sleep 30'
+job 20-dpi 'exit 0'
+for i in 1 2 3; do exits 137 "taken down, $i" train run; done
+exits 1 'three times are enough' train run
+says 'started 3 times, and each time the trainer ended with it'
+state dpi state skipped
+
+# The model was left, and the trainer killed before it took it: two hours of work are not done again.
+machine
+job 10-core "cp $good \$TANDEM_MODEL_NEXT"
+exits 0 'a cycle' train run
+python3 - <<'TEXT'
+import struct, zlib
+path = 'r/var/lib/demo/trainer/journal'
+data, at, out = open(path, 'rb').read(), 0, b''
+while at < len(data):
+    n = struct.unpack_from('<I', data, at)[0]
+    record = data[at:at + 8 + n]
+    out += record
+    at += 8 + n
+    if record[9] == 7:  # trained
+        break
+open(path, 'wb').write(out + b'torn')
+TEXT
+mv "$folder/core/core.onnx" "$folder/core/core.onnx.next"
+rm ran
+exits 0 'cut off between the end and the model' train run
+says "the journal's last 4 bytes do not count"
+check 'the job did not run again' absent ran
+same "$good" core.onnx 'its model was taken'
+state core state done
+
+# --- when ---
+machine
+job 10-core 'exit 0'
+exits 0 'the first cycle is due' train run --due
+exits 4 'the next one is not' train run --due
+says 'nothing to do: not due: later'
+printf 'schedule=off\n' >>r/etc/tandem/trainer.conf
+exits 4 'without a schedule' train run --due
+says 'no schedule'
+printf 'schedule=*:*\nquiet-hours=00:00-00:00\n' >r/x
+sed -i '/schedule/d' r/etc/tandem/trainer.conf
+cat r/x >>r/etc/tandem/trainer.conf
+rm -r r/var/lib/demo/trainer
+exits 4 'in quiet hours' train run --due
+says 'quiet hours'
+exits 0 'but by hand' train run
+
+check 'figures for a monitor' grep -qx 'tandem_trainer_job_failing{job="core"} 0' r/run/tandem/metrics/trainer.prom
+check 'the cap is one' grep -qx 'tandem_trainer_job_cap_bytes{job="core"} 3221225472' r/run/tandem/metrics/trainer.prom
+printf 'rubbish' >r/etc/tandem/trainer.conf
+exits 2 'a mistake in trainer.conf' train run
+says 'trainer.conf:1'
+
+finish

@@ -31,6 +31,8 @@ struct turn {
 	uint64_t prune_ms;               /* not before */
 	uint64_t checkpoint_ms;
 	struct train_progress progress;
+	struct train_record
+		trained;    /* when its model is taken: what its training was; sequence 0: it is not that far */
 	struct why failure; /* of the journal, while it ran */
 	struct stagelog log;
 };
@@ -40,10 +42,17 @@ struct turn {
 static int record(struct turn *x, enum train_event event, const char *text, const struct trainproc_result *res,
 		  struct why *w)
 {
-	struct train_record r = { .event = event, .seed = x->seed, .exit_code = -1, .used_bytes = x->used_bytes };
+	struct train_record r = { .exit_code = -1 };
 
-	r.step = x->progress.step;
-	r.of = x->progress.of;
+	if (x->trained.sequence) {
+		r = x->trained;
+	} else {
+		r.used_bytes = x->used_bytes;
+		r.step = x->progress.step;
+		r.of = x->progress.of;
+	}
+	r.event = event;
+	r.seed = x->seed;
 	if (res) {
 		r.exit_code = res->status.exit_code;
 		r.signal = res->status.signal;
@@ -376,6 +385,7 @@ static int take_model(struct turn *x, int folder, const struct model_names *n, s
 int jobturn_finish(struct trainer *t, size_t job, bool seed, struct why *w)
 {
 	AUTO_FREE struct turn *x = calloc(1, sizeof(*x));
+	const struct train_turn *turn = trainstate_find(&t->state, t->want->jobs->at[job].name);
 	struct model_names names;
 	AUTO_FD folder = -1;
 	struct why cause = { 0 };
@@ -386,6 +396,8 @@ int jobturn_finish(struct trainer *t, size_t job, bool seed, struct why *w)
 	x->t = t;
 	x->j = &t->want->jobs->at[job];
 	x->seed = seed;
+	if (turn)
+		x->trained = turn->last;
 	model_names(x->j->name, &names);
 	r = trainer_folder(t->want->places, x->j, &folder, &cause);
 	if (r)

@@ -29,6 +29,7 @@ for j in ("core", "dpi", "agent"):
 assert seen == want + [(None, "end")], seen'
 state core state done
 state agent state done
+state core exit_code 0
 exits 0 'the status has them' train status
 prints 'core             done'
 prints 'cycle 1, begun'

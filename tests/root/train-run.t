@@ -1,0 +1,102 @@
+#!/bin/bash
+# The trainer with real cgroups (version 2), as root: a leaf per job, another user, the memory of it, an end for all that a job and
+# a killed trainer have left. In a mount namespace, so that its paths are the machine's own. Skipped where there is no hierarchy.
+here=$(cd "$(dirname "$0")/.." && pwd)
+bin=${TANDEM_BIN:-$here/../build/debug/bin}
+[ "$(id -u)" = 0 ] || { echo '1..0 # SKIP not root'; exit 0; }
+if [ -z "$TANDEM_ALONE" ]; then
+	# shellcheck disable=SC2016 # the inner shell's
+	exec env TANDEM_ALONE=1 unshare --mount sh -c '
+		grep -q " - cgroup2 " /proc/self/mountinfo || { mkdir -p /run/tandem-test-cgroup &&
+			mount -t cgroup2 none /run/tandem-test-cgroup; } || { echo "1..0 # SKIP no cgroups of version 2"; exit 0; }
+		exec "$0"' "$0"
+fi
+work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-train-XXXXXX") || exit 1
+chmod 755 "$work"
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+# This machine, as the trainer sees it.
+mkdir -p etc lib run usr /etc/tandem /usr/lib/tandem /run/tandem
+mount --bind etc /etc/tandem && mount --bind lib /var/lib && mount --bind run /run/tandem && mount --bind usr /usr/lib/tandem || exit 1
+mkdir -p /etc/tandem/jobs.d
+printf '[system]\nproduct=demo\ncompatible=demo\nmode=host\n' >/etc/tandem/system.conf
+printf '[trainer]\nquota=scan\nreserve=0\n' >/etc/tandem/trainer.conf
+
+n=0
+ok() { # ok NAME: the result of the command before
+	local r=$?
+	n=$((n + 1))
+	[ $r = 0 ] && { echo "ok $n - $1"; return; }
+	echo "not ok $n - $1"
+	sed 's/^/# /' out err 2>/dev/null
+}
+job() { # job NN-NAME SCRIPT LINE...
+	local file=$1
+	printf '#!/bin/sh\n%s\n' "$2" >"$work/${file#??-}"
+	chmod 755 "$work/${file#??-}"
+	shift 2
+	{ printf '[job]\nexec=%s\nexec-seed=none\n' "$work/${file#??-}"; printf '%s\n' "$@"; } >"/etc/tandem/jobs.d/$file.job"
+}
+train() { timeout 60 "$bin/tandem-train" run >out 2>err; }
+log() { cat /var/lib/demo/trainer/core.log; }
+
+job 10-core 'cat /proc/self/cgroup; id -u; cat /proc/self/oom_score_adj; grep NoNewPrivs /proc/self/status'
+train
+ok 'a job runs'
+log | grep -q '/train-core$'
+ok 'in a group of its own'
+log | grep -qx 500
+ok 'with the OOM score of class low'
+log | grep -q 'NoNewPrivs:.*1'
+ok 'without new privileges'
+group=$(sed -n 's/.*job=core event=running.*reason="\([^"]*\)".*/\1/p' err)
+[ -n "$group" ] && [ ! -e "$group" ]
+ok 'which is gone afterwards'
+
+job 10-core 'id -u; touch $TANDEM_FOLDER/mine && stat -c %u $TANDEM_FOLDER/mine' user=nobody
+rm -rf /var/lib/demo/models
+chmod 755 /var/lib
+train
+ok 'a job runs as another user'
+[ "$(log | sort -u)" = "$(id -u nobody)" ]
+ok 'and its folder is its own'
+job 10-core 'exit 0' user=nosuchuser
+train
+[ $? = 1 ] && grep -q "there is no user 'nosuchuser'" err
+ok 'a user that there is not'
+
+job 10-core "setsid sh -c 'exec env -i sleep 4331.$$' & sleep 0.2; exit 0"
+train
+ok 'a job that forks away, without its mark'
+! pgrep -f "^sleep 4331[.]$$" >/dev/null
+ok 'nothing is left of it'
+job 10-core "trap '' TERM; setsid env -i sleep 4332.$$ & while :; do sleep 1; done" timeout=1
+train
+[ $? = 1 ] && grep -q 'not done after 1 s' err
+ok 'a job that does not hear SIGTERM is ended after its time'
+! pgrep -f "^sleep 4332[.]$$" >/dev/null
+ok 'with all that it has started'
+
+# R4: what a killed trainer has left is ended before anything starts; without its mark only its group tells.
+job 10-core "setsid env -i sleep 4333.$$ & sleep 0.5; kill -KILL \$PPID; sleep 60"
+train
+pgrep -f "^sleep 4333[.]$$" >/dev/null
+ok 'a trainer is killed, and something of its job lives on'
+job 10-core "! pgrep -f '^sleep 4333[.]$$'"
+train
+ok 'the next trainer ends it before its job starts'
+grep -q 'a training of before is ended: /' err
+ok 'and says so'
+
+# With a group it was in that is somebody else's place now: nothing is there.
+"$bin/tandem-train" status >out 2>err && grep -q '^core  *done' out
+ok 'the status'
+job 10-core "python3 -c 'x = bytearray(64 << 20)'"
+train
+"$bin/tandem-train" status --json >out && python3 -c '
+import json
+peak = json.load(open("out"))["jobs"][0]["peak_memory_bytes"]
+assert 64 << 20 <= peak < 512 << 20, peak'
+ok 'its peak of memory is known'
+
+echo "1..$n"

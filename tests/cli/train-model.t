@@ -113,8 +113,8 @@ check 'it did not' sh -c 'test "$(grep -c core ran)" = 1'
 machine
 sed -i 's/reserve=0/reserve=900T/' r/etc/tandem/trainer.conf
 job 10-core 'exit 0'
-exits 1 'a disk without room for the cap and the reserve' train run
-says 'no room on the disk: it may take'
+exits 3 'a disk without room for the caps and the reserve' train run
+says 'the trainings do not fit'
 check 'nothing was started' absent ran
 
 # --- R5: the first day ---

@@ -94,7 +94,7 @@ check 'is ended' sh -c '! pgrep -f "touch $dir/late"'
 # Told to stop, and on again.
 machine
 job 10-core 'exit 0'
-job 20-dpi 'trap "echo told >>'"$dir"'/ran; exit 1" TERM; [ -e '"$dir"'/go ] || { touch '"$dir"'/started; sleep 30 & wait; }'
+job 20-dpi 'trap "echo told >>'"$dir"'/ran; exit 1" TERM; touch '"$dir"'/started; while [ ! -e '"$dir"'/go ]; do sleep 0.1; done'
 job 30-agent 'exit 0'
 train run >/dev/null 2>&1 &
 trainer=$!

@@ -356,6 +356,49 @@ static int run_taxii(struct work *k, struct why *w)
 
 /* --- all --- */
 
+/* Whether this database has had all of the feed once; another one, or a new one, has nothing of what was loaded before. */
+static int store_had_it(const struct feedjob *j, bool *ret, struct why *w)
+{
+	AUTO_PG pg = { 0 };
+	AUTO_PG_PARAMS a = { 0 };
+	AUTO_PG_RESULT *row = NULL;
+	int r = j->load->connect(j->load->arg, &pg, w);
+
+	if (r)
+		return r;
+	pg_param_text(&a, bytes_str(j->conf->name));
+	r = pg_query(&pg, "SELECT 1 FROM feeds WHERE name = $1 AND loaded IS NOT NULL", &a, &row, w);
+	if (r)
+		return r;
+	*ret = PQntuples(row) > 0;
+	return 0;
+}
+
+static int forget_what_is_elsewhere(struct feedjob *j, struct why *w)
+{
+	struct feedstate *s = &j->state;
+	bool had = true;
+	int r = s->etag[0] || s->modified[0] || s->stamp[0] || s->added_after[0] ? store_had_it(j, &had, w) : 0;
+
+	if (!r && !had)
+		s->etag[0] = s->modified[0] = s->stamp[0] = s->added_after[0] = '\0';
+	return r;
+}
+
+static int run_kind(struct work *k, struct why *w)
+{
+	switch (k->j->conf->kind) {
+	case FEED_TAXII:
+		return run_taxii(k, w);
+	case FEED_HTTP:
+		return run_http(k, w);
+	case FEED_FILE:
+	case FEED_FOLDER:
+	default:
+		return run_file(k, w);
+	}
+}
+
 static void note_numbers(struct work *k)
 {
 	struct feedstate *s = &k->j->state;
@@ -375,9 +418,8 @@ int feedjob_run(struct feedjob *j, bool (*stop)(void))
 	int r;
 
 	hasher_init(&k.sum);
-	r = j->conf->kind == FEED_TAXII  ? run_taxii(&k, &m.why)
-	    : j->conf->kind == FEED_HTTP ? run_http(&k, &m.why)
-					 : run_file(&k, &m.why);
+	r = forget_what_is_elsewhere(j, &m.why);
+	r = r ? r : run_kind(&k, &m.why);
 	if (r == 0)
 		note_numbers(&k);
 	else

@@ -104,6 +104,12 @@ says 'nothing is due before 2' 'and when something is'
 exits 0 'all of them' run --all
 prints '0 loaded, 3 unchanged, 0 failed' 'a file and a folder by their stamps, a web server by its ETag'
 is 'the server was asked by ETag' 304 sh -c 'tail -1 "$1" | cut -d" " -f1' sh web/access.log
+"$pg_bin/psql" -X -q -d "host=$pg_dir/main user=postgres dbname=postgres" -c 'CREATE DATABASE other'
+tandem-intel ensure --connect "host=$pg_dir/main user=postgres dbname=other" >/dev/null
+exits 0 'into another database' feeds run --all --connect "host=$pg_dir/main user=postgres dbname=other"
+prints '3 loaded' 'all is loaded, though it has not changed'
+exits 0 'into it once more' feeds run --all --connect "host=$pg_dir/main user=postgres dbname=other"
+prints '3 unchanged' 'it has not changed there either'
 exits 0 'again' run --again
 prints '3 loaded' 'what has not changed is loaded all the same when that is wanted'
 small 15 >www/web.json

@@ -22,9 +22,7 @@
 
 const char *feed_kind_name(enum feed_kind k)
 {
-	static const char *const names[] = {
-		[FEED_FILE] = "file", [FEED_FOLDER] = "folder", [FEED_HTTP] = "http", [FEED_TAXII] = "taxii"
-	};
+	static const char *const names[] = { [FEED_FILE] = "file", [FEED_HTTP] = "http", [FEED_TAXII] = "taxii" };
 
 	return names[k];
 }

@@ -14,12 +14,12 @@
 #define FEEDCONF_TEXT   190u
 #define FEEDCONF_FEEDS  1000u
 
-enum feed_kind { FEED_FILE, FEED_FOLDER, FEED_HTTP, FEED_TAXII };
+enum feed_kind { FEED_FILE /* or a folder */, FEED_HTTP, FEED_TAXII };
 
 struct feedconf {
 	char name[FEEDCONF_NAME]; /* a-z, 0-9, '-', '_'; the file's, without its number */
 	char source[FEEDCONF_TEXT];
-	enum feed_kind kind; /* a path is a file until it is looked at */
+	enum feed_kind kind;
 	bool enabled;
 	uint64_t interval_s;
 	uint64_t timeout_s; /* of its own: waiting for its turn does not count */
@@ -36,7 +36,7 @@ struct feedconf {
 MUST_USE int feedconf_name(const char *file, char ret[FEEDCONF_NAME], struct why *w);
 /** @file  names the feed, and the reasons. Returns 0; -EBADMSG, -E2BIG; *ret then has the name only. */
 MUST_USE int feedconf_parse(struct bytes text, const char *file, struct feedconf *ret, struct why *w);
-/** "file", "folder", "http", "taxii". */
+/** "file", "http", "taxii". */
 const char *feed_kind_name(enum feed_kind k);
 /** "90", "30s", "5m", "2h", "7d" in seconds, at most ten years. */
 MUST_USE int duration_parse(const char *text, uint64_t *ret_s, struct why *w);

@@ -393,7 +393,6 @@ static int run_kind(struct work *k, struct why *w)
 	case FEED_HTTP:
 		return run_http(k, w);
 	case FEED_FILE:
-	case FEED_FOLDER:
 	default:
 		return run_file(k, w);
 	}

@@ -90,6 +90,7 @@ CONF
 }
 
 badweb_start() {
+	: >"$dir/.bad_port" # for whoever looks before the shell below has made it
 	python3 "$root/tests/cli/badweb.py" "$dir/www" "$dir/bad.log" >"$dir/.bad_port" &
 	web_pids="$web_pids $!"
 	tries=300 # tenths of a second, for a busy machine

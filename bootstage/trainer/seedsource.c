@@ -4,13 +4,14 @@
 #include <math.h>
 
 #define TIMEOUT_MS  120000u
-#define SAMPLE_ROWS 2000000 /* telemetry that is looked at */
+#define SAMPLE_ROWS 1000000   /* telemetry that is worked with; 6 million rows, sampled, took 18 s */
+#define SCAN_MAX    100000000 /* and that is read for it; when there is more, only the last day's */
 #define FIGURE_MAX  1e9
 
-/* How much of it there is, by what the server believes. */
+/* How much of it there is, by what the server believes, and how many days that is. */
 static const char estimate_sql[] =
-	"SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
-	"WHERE i.inhparent = 'telemetry_edges'::regclass";
+	"SELECT coalesce(sum(c.reltuples), 0)::bigint, count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+	"WHERE i.inhparent = 'telemetry_edges'::regclass AND c.reltuples > 0";
 
 /*
  * One row for each source and destination of a day, of every $2nd source; $3 of each sort, drawn by the seed $4. Times of
@@ -37,15 +38,18 @@ static int ask(struct pg *p, uint64_t seed, uint32_t rows, PGresult **ret, struc
 {
 	AUTO_PG_RESULT *size = NULL;
 	AUTO_PG_PARAMS q = { 0 };
-	int64_t every;
+	int64_t there, days;
+	bool all;
 	int r = pg_set_timeout(p, TIMEOUT_MS, w);
 
 	r = r ? r : pg_query(p, estimate_sql, NULL, &size, w);
 	if (r)
 		return r;
-	every = pg_get_int(size, 0, 0) / SAMPLE_ROWS + 1;
-	pg_param_i32(&q, SEED_DAYS);
-	pg_param_i64(&q, every);
+	there = pg_get_int(size, 0, 0);
+	days = pg_get_int(size, 0, 1);
+	all = there <= SCAN_MAX || days < 1;
+	pg_param_i32(&q, all ? (int32_t)SEED_DAYS : 1);
+	pg_param_i64(&q, (all ? there : there / days) / SAMPLE_ROWS + 1);
 	pg_param_i64(&q, rows / 2);
 	pg_param_i64(&q, (int64_t)seed);
 	return pg_query(p, rows_sql, &q, ret, w);

@@ -355,6 +355,8 @@ int onnxnet_load(struct bytes in, struct onnxnet **ret, struct why *w)
 		if (r)
 			return r;
 	}
+	if (r)
+		return r;
 	*ret = MOVE(n);
 	return 0;
 }

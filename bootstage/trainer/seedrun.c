@@ -24,7 +24,7 @@ enum {
 
 #define MAGIC     0x44454553u /* "SEED" */
 #define VERSION   1u
-#define ROW_BYTES (4u * FLOW_FEATURES + 1)
+#define ROW_BYTES ((size_t)4 * FLOW_FEATURES + 1)
 
 void seedrun_done(struct seedrun *s)
 {
@@ -120,13 +120,13 @@ size_t seedrun_saved_bytes(const struct seed_params *p, enum seed_source source,
 
 static void put_row(uint8_t *p, const struct flow_row *row)
 {
-	for (unsigned int i = 0; i < FLOW_FEATURES; i++) {
+	for (size_t i = 0; i < FLOW_FEATURES; i++) {
 		uint32_t bits;
 
 		memcpy(&bits, &row->x[i], sizeof(bits));
 		put_le32(p + 4 * i, bits);
 	}
-	p[4 * FLOW_FEATURES] = row->bad;
+	p[ROW_BYTES - 1] = row->bad;
 }
 
 int seedrun_save(const struct seedrun *s, uint8_t **ret, size_t *ret_n, struct why *w)
@@ -213,9 +213,9 @@ static int check_saved(const struct saved *s, struct bytes in, struct why *w)
 static int get_row(struct bytes in, size_t off, struct flow_row *ret)
 {
 	uint8_t is_bad = 0;
-	int r = bytes_u8(in, off + 4 * FLOW_FEATURES, &is_bad);
+	int r = bytes_u8(in, off + ROW_BYTES - 1, &is_bad);
 
-	for (unsigned int i = 0; r == 0 && i < FLOW_FEATURES; i++) {
+	for (size_t i = 0; r == 0 && i < FLOW_FEATURES; i++) {
 		uint32_t bits;
 
 		r = bytes_le32(in, off + 4 * i, &bits);

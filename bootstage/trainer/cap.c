@@ -133,7 +133,8 @@ static int try_loop(const struct cap_want *want, bool act, struct cap *c, struct
 	if (want->kind == CAP_AUTO && want->mount_nothing)
 		return fail(w, -EOPNOTSUPP, "no file system of its own: this is not the machine's own tree");
 	r = act ? caploop_mount(&l, w) : caploop_have(&l, w);
-	c->there = r == 0 && caploop_there(&l);
+	if (r == 0)
+		(void)caploop_there(&l, &c->taken_bytes);
 	if (r || !act)
 		return r;
 	fd = open_folder(want->folder);
@@ -210,6 +211,13 @@ static int begin(const struct cap_want *want, bool act, struct cap *ret, struct 
 int cap_open(const struct cap_want *want, struct cap *ret, struct why *w)
 {
 	return begin(want, true, ret, w);
+}
+
+int cap_attach(const struct cap_want *want, struct why *w)
+{
+	struct caploop l = loop_of(want);
+
+	return want->mount_nothing || !caploop_there(&l, &l.bytes) || caploop_mounted(&l) ? 0 : caploop_mount(&l, w);
 }
 
 int cap_look(const struct cap_want *want, struct cap *ret, struct why *w)

@@ -38,9 +38,9 @@ struct cap_want {
 };
 
 struct cap {
-	enum cap_kind kind; /* never CAP_AUTO */
-	bool there;         /* CAP_LOOP: the file is, and has taken its room */
-	int fd;             /* of the folder, beyond what was mounted there */
+	enum cap_kind kind;   /* never CAP_AUTO */
+	uint64_t taken_bytes; /* of CAP_LOOP, by its file, if that is there: not free, whatever is in the folder */
+	int fd;               /* of the folder, beyond what was mounted there */
 	uint64_t bytes;
 	uint32_t project; /* of CAP_PROJECT */
 	char folder[320];
@@ -54,6 +54,12 @@ struct cap {
  * Returns 0; -EOPNOTSUPP when just that kind was wanted and cannot be had; -ENOSPC no room for the file of CAP_LOOP; -errno.
  */
 MUST_USE int cap_open(const struct cap_want *want, struct cap *ret, struct why *w);
+/**
+ * After a boot: the file system of its own that a folder has is mounted again, so that what is in the folder can be seen;
+ * of any size.
+ * Returns 0, also when it has none; -errno.
+ */
+MUST_USE int cap_attach(const struct cap_want *want, struct why *w);
 /** Which kind cap_open() would give, and why nothing better, without changing anything. @ret  fd is -1 */
 MUST_USE int cap_look(const struct cap_want *want, struct cap *ret, struct why *w);
 

@@ -30,11 +30,15 @@ static int image_path(const struct caploop *l, const char *end, char ret[PATH_MA
 
 /* --- what there is --- */
 
-bool caploop_there(const struct caploop *l)
+bool caploop_there(const struct caploop *l, uint64_t *ret_bytes)
 {
 	char path[PATH_MAX];
+	struct stat st;
 
-	return l->images && image_path(l, "", path, NULL) == 0 && access(path, F_OK) == 0;
+	if (!l->images || image_path(l, "", path, NULL) || lstat(path, &st) || !S_ISREG(st.st_mode))
+		return false;
+	*ret_bytes = (uint64_t)st.st_size;
+	return true;
 }
 
 /* The loop device below the folder says what it is on. */

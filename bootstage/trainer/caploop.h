@@ -34,8 +34,8 @@ struct caploop {
  */
 MUST_USE int caploop_have(const struct caploop *l, struct why *w);
 
-/** Whether its file is there, and has taken its room. */
-bool caploop_there(const struct caploop *l);
+/** Whether its file is there, and has taken its room: so much. */
+bool caploop_there(const struct caploop *l, uint64_t *ret_bytes);
 /** Whether it is mounted: the folder is where its file is mounted. */
 bool caploop_mounted(const struct caploop *l);
 

@@ -77,14 +77,14 @@ static int plan_swap(const char *root, uint64_t *ret_bytes, dev_t *ret_device, s
 {
 	AUTO_SESSION *s = NULL;
 	char path[PATH_MAX];
-	struct stat st;
+	struct stat st = { 0 };
 	int r = session_begin_at(root, &s, w);
 
 	r = r ? r : session_policy(s, NULL, w);
 	r = r ? r : session_plan(s, w);
 	if (r)
 		return r;
-	*ret_bytes = s->plan.n_claims ? s->plan.claim[0].bytes : 0;
+	*ret_bytes = s->plan.n_claims && s->in.swap.next[0] ? s->plan.claim[0].bytes : 0;
 	if (*ret_bytes == 0)
 		return 0;
 	(void)snprintf(path, sizeof(path), "%s%s", root ? root : "", s->in.swap.next);
@@ -119,10 +119,9 @@ static int look_at_job(const struct trainplaces *p, const struct trainconf *c, s
 	return r ? r : find_disk(c, d, j, w);
 }
 
-/* A file system of its own has taken all of its room when it was made. */
 static uint64_t there_of(const struct disklook_job *j)
 {
-	return j->cap.kind == CAP_LOOP && j->cap.there ? j->cap.bytes : j->usage.allocated_bytes;
+	return j->cap.kind == CAP_LOOP ? j->cap.taken_bytes : j->usage.allocated_bytes;
 }
 
 static int plan_disk(struct disklook *d, size_t disk, uint64_t swap_bytes, uint64_t reserve_bytes, struct why *w)

@@ -280,6 +280,24 @@ static int must_fit(const struct trainer *t, struct why *w)
 
 /* --- all of it --- */
 
+/* One that fails is that job's matter, when its turn comes. */
+static void attach(const struct trainer *t)
+{
+	char folder[PATH_MAX], images[PATH_MAX];
+
+	for (size_t i = 0; i < t->want->jobs->n; i++) {
+		const struct cap_want cap = { .job = job_at(t, i)->name,
+					      .folder = folder,
+					      .images = images,
+					      .mount_nothing = t->want->places->root != NULL };
+		struct why w = { 0 };
+
+		if (trainplaces_folder(t->want->places, job_at(t, i), folder, &w) ||
+		    trainplaces_state(t->want->places, "images", images, &w) || cap_attach(&cap, &w))
+			log_error("job=%s: %s", job_at(t, i)->name, w.text);
+	}
+}
+
 static int lock(struct trainer *t, struct why *w)
 {
 	char path[PATH_MAX];
@@ -338,6 +356,7 @@ static int work(struct trainer *t, struct why *w)
 	r = r ? r : trainleft_end(t, w);
 	if (r)
 		return r;
+	attach(t);
 	trainer_look(t);
 	trainmetrics_save(t->want->places, t->want->jobs, &t->state, t->models);
 	if (!anything(t) || !due(t)) {

@@ -16,7 +16,7 @@
 #define WIDE         16u
 #define DEPTH_MAX    2048u /* nothing deeper can be named by a path */
 
-#define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+#define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK)
 #define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT)
 #define STAT_MASK  (STATX_TYPE | STATX_NLINK | STATX_INO | STATX_SIZE | STATX_BLOCKS | STATX_MTIME)
 
@@ -129,7 +129,7 @@ static int reopen(const struct usage_folder *f)
 	above = f->parent ? reopen(f->parent) : -1;
 	if (above < 0)
 		return -1;
-	fd = openat(above, f->name, OPEN_FLAGS);
+	fd = openat(above, f->name, OPEN_FLAGS | O_CLOEXEC);
 	(void)close(above);
 	return fd;
 }
@@ -180,7 +180,7 @@ static int enter(struct worker *w, const struct usage_folder *f, int *ret, struc
 {
 	bool own;
 	int above = parent_fd(f, &own), r = 0;
-	AUTO_FD fd = above < 0 || f->depth > DEPTH_MAX ? -1 : openat(above, f->name, OPEN_FLAGS);
+	AUTO_FD fd = above < 0 || f->depth > DEPTH_MAX ? -1 : openat(above, f->name, OPEN_FLAGS | O_CLOEXEC);
 	struct statx st;
 
 	*ret = -1;
@@ -516,7 +516,7 @@ int usage_scan(int dirfd, const char *path, usage_visit visit, void *arg, struct
 			  .visit = visit,
 			  .arg = arg,
 			  .path = path };
-	AUTO_FD fd = openat(dirfd, path, OPEN_FLAGS);
+	AUTO_FD fd = openat(dirfd, path, OPEN_FLAGS | O_CLOEXEC);
 	struct usage sum = { 0 };
 	int r = fd < 0 ? fail_errno(w, "%s", path) : first_item(&s, &fd, &sum, w);
 

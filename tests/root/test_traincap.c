@@ -281,6 +281,9 @@ static void loop_holds_a_job(void **state)
 	assert_ok(cap_open(&it, &c, &w), w); /* there already */
 	cap_close(&c);
 	assert_int_equal(umount(it.folder), 0); /* the machine was started anew */
+	assert_ok(cap_attach(&it, &w), w);
+	assert_int_equal(access(below(it.folder, "big0"), F_OK), 0);
+	assert_ok(cap_attach(&it, &w), w); /* there already */
 	assert_ok(cap_open(&it, &c, &w), w);
 	assert_int_equal(c.kind, CAP_LOOP);
 	assert_int_equal(faccessat(c.fd, "big0", F_OK, 0), 0);

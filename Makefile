@@ -140,7 +140,7 @@ install: progs
 		install -D -m755 scripts/initramfs-tools/$$f $(DESTDIR)$(PREFIX)/share/initramfs-tools/$$f || exit 1; done
 	for f in $(wildcard scripts/config/*.conf scripts/config/*.yml); do \
 		install -D -m644 $$f $(DESTDIR)$(PREFIX)/lib/tandem/$$(basename $$f) || exit 1; done
-	for f in $(wildcard scripts/host/*); do \
+	for f in $(wildcard scripts/host/* docs/examples/6?-intel*.stage); do \
 		install -D -m644 $$f $(DESTDIR)$(PREFIX)/lib/tandem/host/$$(basename $$f) || exit 1; done
 	$(if $(wildcard scripts/systemd/*),install -m644 $(wildcard scripts/systemd/*) $(DESTDIR)$(PREFIX)/lib/systemd/system/)
 

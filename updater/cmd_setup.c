@@ -173,6 +173,7 @@ static int read_wish(struct session *s, struct why *w)
 		r = open_bundle_of(s, &all, w);
 		r = r ? r : fill(s, w);
 	}
+	s->wish.database = setup_has_database(&s->place);
 	s->wish.trust = &s->trust;
 	s->wish.templates = &s->templates;
 	return r;

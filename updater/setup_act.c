@@ -40,14 +40,6 @@ static int run_tuning(const struct setup_job *j, struct why *w)
 		 : 0;
 }
 
-static int ensure_database(const struct setup_job *j, struct why *w)
-{
-	static const char *const argv[] = { TANDEM_LIBEXEC "/tandem-intel", "ensure", NULL };
-
-	setup_changing(j);
-	return proc_must(argv, DATABASE_MS, w);
-}
-
 static int start_unit(const struct setup_job *j, const char *unit, struct why *w)
 {
 	const char *const argv[] = { "systemctl", "start", unit, NULL };
@@ -56,6 +48,16 @@ static int start_unit(const struct setup_job *j, const char *unit, struct why *w
 	setup_changing(j);
 	r = proc_must(argv, RELOAD_MS, w);
 	return r ? why_next(w, r, "'journalctl -u %.100s' has what it said", unit) : 0;
+}
+
+static int ensure_database(const struct setup_job *j, struct why *w)
+{
+	static const char *const argv[] = { TANDEM_LIBEXEC "/tandem-intel", "ensure", NULL };
+	int r;
+
+	setup_changing(j);
+	r = proc_must(argv, DATABASE_MS, w);
+	return r ? r : start_unit(j, SETUP_INTEL, w);
 }
 
 static void pause_ms(unsigned int ms)

@@ -471,16 +471,30 @@ static bool has_postgres(void)
 	return ret;
 }
 
+/* What is missing for a database; NULL: nothing. */
+static const char *database_lacks(const struct setup_place *p)
+{
+	if (!there_is(p, INTEL))
+		return "tandem-intel, which sets it up, is not installed here";
+	if (!setup_live(p))
+		return "by tandem-intel, on the machine itself";
+	if (!there_is(p, INTEL_CONF) && !has_postgres())
+		return "not installed here: apt install postgresql, then run tandem setup again";
+	return NULL;
+}
+
+bool setup_has_database(const struct setup_place *p)
+{
+	return !database_lacks(p);
+}
+
 static void look_database(const struct setup_looker *l, struct setup_sight *s)
 {
 	static const char *const argv[] = { INTEL, "status", NULL };
+	const char *lacks = database_lacks(&l->place);
 
-	if (!there_is(&l->place, INTEL))
-		later(s, "tandem-intel, which sets it up, is not installed here");
-	else if (!setup_live(&l->place))
-		later(s, "by tandem-intel, on the machine itself");
-	else if (!there_is(&l->place, INTEL_CONF) && !has_postgres())
-		later(s, "not installed here: apt install postgresql, then run tandem setup again");
+	if (lacks)
+		later(s, lacks);
 	else if (proc_must(argv, ASK_MS, NULL) == 0)
 		s->there = THERE_SAME;
 }

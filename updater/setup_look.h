@@ -19,6 +19,8 @@ struct setup_place {
 MUST_USE int setup_path(const struct setup_place *p, const char *path, char ret[PATH_MAX], struct why *w);
 /** Whether it is this one: then its services can be started and asked. */
 bool setup_live(const struct setup_place *p);
+/** Whether there is what a database needs: tandem-intel, and PostgreSQL here or configured elsewhere. Live machines only. */
+bool setup_has_database(const struct setup_place *p);
 
 /** The journal; empty when there is none. */
 MUST_USE int setup_journal_load(const struct setup_place *p, struct setup_journal *ret, struct why *w);

@@ -9,7 +9,8 @@
 #define TUNE_MS 300000u
 #define PG_MS   300000u
 
-#define DATABASE_RUNS "/var/lib/%s/intel/pg/postmaster.pid" /* of the private cluster, bootstage/intel/cluster.h */
+#define INTEL   TANDEM_LIBEXEC "/tandem-intel"
+#define NOTHING 4 /* its exit code: no database of this machine's own */
 
 /* --- what runs --- */
 
@@ -34,6 +35,7 @@ static void stop_units(const struct setup_job *j)
 	}
 	tell_manager(j, "stop", SETUP_TRAINER);
 	tell_manager(j, "stop", "tandem-train.service");
+	tell_manager(j, "stop", SETUP_INTEL);
 }
 
 static void drop(struct setup_journal *l, size_t i)
@@ -62,22 +64,20 @@ static int undo_tuning(const struct setup_job *j, size_t i, struct why *w)
 	return setup_save(j, w);
 }
 
-/* Needs the configuration, as tuning does. Where no server runs there may not even be its user any more. */
-static int stop_database(const struct setup_job *j, const char *product, struct why *w)
+/* Needs the configuration, as tuning does. */
+static int stop_database(const struct setup_job *j, struct why *w)
 {
-	static const char *const argv[] = { TANDEM_LIBEXEC "/tandem-intel", "stop", NULL };
-	struct why cause = { 0 };
-	char path[PATH_MAX];
+	static const char *const argv[] = { INTEL, "stop", NULL };
+	struct proc_result res;
 	int r;
 
-	(void)snprintf(path, sizeof(path), DATABASE_RUNS, product);
-	if (access(path, F_OK))
+	if (access(INTEL, X_OK))
 		return 0;
 	setup_changing(j);
-	r = proc_must(argv, PG_MS, &cause);
-	return r ? why_next(w, fail(w, r, "%s", cause.text),
-			    "see to it that 'tandem-intel stop' passes, then run tandem setup --remove again")
-		 : 0;
+	r = proc_run(argv, PG_MS, &res, w);
+	if (!r && res.exit_code != 0 && res.exit_code != NOTHING)
+		r = fail(w, -EIO, "%s stop: exit code %d", INTEL, res.exit_code);
+	return r ? why_next(w, r, "see to it that 'tandem-intel stop' passes, then run tandem setup --remove again") : 0;
 }
 
 /* What the stages and units have left in this boot. */
@@ -102,7 +102,7 @@ static int undo_running(const struct setup_job *j, struct why *w)
 		return 0;
 	stop_units(j);
 	if (product)
-		r = stop_database(j, product, w);
+		r = stop_database(j, w);
 	for (size_t i = 0; !r && i < j->journal->n; i++)
 		if (j->journal->at[i].made == MADE_TUNING)
 			r = undo_tuning(j, i, w);

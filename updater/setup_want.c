@@ -89,6 +89,12 @@ static bool is_unit(const char *template)
 	       ends_in(template, ".slice") || ends_in(template, ".path");
 }
 
+/* Stages that need the database. */
+static bool is_intel(const char *template)
+{
+	return ends_in(template, ".stage") && strstr(template, "-intel");
+}
+
 void setup_unit_name(const char *product, const char *template, char ret[SETUP_NAME_MAX])
 {
 	(void)snprintf(ret, SETUP_NAME_MAX, "%s-%s", product, template);
@@ -313,14 +319,15 @@ static int enable(struct setup_items *l, const struct setup_wish *wish, const st
 }
 
 /* Tandem's own, with which this machine's stages run, and its jobs. As their [Install] says. */
-static int enable_own(struct setup_items *l, struct why *w)
+static int enable_own(struct setup_items *l, const struct setup_wish *wish, struct why *w)
 {
 	static const char *const of_post[] = { "sysinit.target", "emergency.target", "rescue.target" };
 	int r = add_link(l, "sysinit.target", "tandem-early.service", SYSTEM "/tandem-early.service", w);
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(of_post); i++)
 		r = add_link(l, of_post[i], "tandem-post.service", SYSTEM "/tandem-post.service", w);
-	return r ? r : add_link(l, "timers.target", SETUP_TRAINER, SYSTEM "/" SETUP_TRAINER, w);
+	r = r ? r : add_link(l, "timers.target", SETUP_TRAINER, SYSTEM "/" SETUP_TRAINER, w);
+	return r || !wish->database ? r : add_link(l, "timers.target", SETUP_INTEL, SYSTEM "/" SETUP_INTEL, w);
 }
 
 static int add_folders(struct setup_items *l, const struct setup_wish *wish, struct why *w)
@@ -343,10 +350,11 @@ static int add_files(struct setup_items *l, const struct setup_wish *wish, struc
 	int r = add_keys(l, wish->trust, w);
 
 	for (size_t i = 0; !r && i < t->n; i++)
-		r = is_unit(t->at[i].name) ? 0 : add_template(l, wish, &t->at[i], w);
+		if (!is_unit(t->at[i].name) && (wish->database || !is_intel(t->at[i].name)))
+			r = add_template(l, wish, &t->at[i], w);
 	for (size_t i = 0; !r && i < t->n; i++)
 		r = is_unit(t->at[i].name) ? add_template(l, wish, &t->at[i], w) : 0;
-	r = r ? r : enable_own(l, w);
+	r = r ? r : enable_own(l, wish, w);
 	for (size_t i = 0; !r && i < t->n; i++)
 		if (is_unit(t->at[i].name))
 			r = enable(l, wish, &t->at[i], w);

@@ -15,7 +15,8 @@
 #define SETUP_TEMPLATE_NAME 64u
 #define SETUP_USER_MAX      33u /* with NUL, as useradd(8) */
 #define SETUP_URL           "http://localhost:4000/health"
-#define SETUP_TRAINER       "tandem-train.timer" /* wakes tandem-train.service */
+#define SETUP_TRAINER       "tandem-train.timer"       /* wakes tandem-train.service */
+#define SETUP_INTEL         "tandem-intel-daily.timer" /* looks after the database's days */
 
 struct setup_template {
 	char name[SETUP_TEMPLATE_NAME]; /* core.service, 10-tune.stage, system.conf, ... */
@@ -33,6 +34,7 @@ struct setup_wish {
 	char product[64], compatible[64], user[SETUP_USER_MAX], url[SYSCONF_TEXT];
 	const struct trust *trust; /* public keys to install; may be empty */
 	const struct setup_templates *templates;
+	bool database;       /* there is PostgreSQL for it: then templates NN-intel*.stage count */
 	bool first_tree;     /* a tree is brought along */
 	uint64_t tree_bytes; /* room that it needs */
 };

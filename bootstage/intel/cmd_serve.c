@@ -6,22 +6,16 @@
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/store.h"
 
-static int find(const struct store_opts *opts, struct intelconf *c, struct cluster *ret, struct why *w)
-{
-	int r = store_config(opts, c, w);
-
-	if (!r && !store_is_private(opts, c))
-		r = misuse(w, -EINVAL, "the configured database is another server's");
-	return r ? r : cluster_of(c, ret, w);
-}
-
 static int serve(const struct store_opts *opts, struct why *w)
 {
 	struct intelconf c;
 	struct cluster k;
 	struct machine m;
-	int r = find(opts, &c, &k, w);
+	int r = store_config(opts, &c, w);
 
+	if (!r && !store_is_private(opts, &c))
+		r = misuse(w, -EINVAL, "the configured database is another server's");
+	r = r ? r : cluster_of(&c, &k, w);
 	r = r ? r : machine_read(NULL, NULL, &m, w);
 	return r ? r : cluster_serve(&k, &m, w);
 }
@@ -45,13 +39,23 @@ int cmd_serve(int argc, char **argv)
 	return why_report(&w, PROGRAM);
 }
 
+/* Exit code. No database of this machine's own, or not even the user that would run it: nothing to stop. */
 static int stop(const struct store_opts *opts, struct why *w)
 {
 	struct intelconf c;
 	struct cluster k;
-	int r = find(opts, &c, &k, w);
+	struct why cause = { 0 };
+	int r = store_config(opts, &c, w);
 
-	return r ? r : cluster_stop(&k, c.start_timeout_s, w);
+	if (r)
+		return why_report(w, PROGRAM);
+	if (!store_is_private(opts, &c))
+		return EXIT_NOTHING;
+	r = cluster_of(&c, &k, &cause);
+	if (r == -ENODATA)
+		return EXIT_NOTHING;
+	r = r ? fail(w, r, "%s", cause.text) : cluster_stop(&k, c.start_timeout_s, w);
+	return r ? why_report(w, PROGRAM) : EXIT_DONE;
 }
 
 int cmd_stop(int argc, char **argv)
@@ -68,5 +72,5 @@ int cmd_stop(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	return stop(&store, &w) ? why_report(&w, PROGRAM) : EXIT_DONE;
+	return stop(&store, &w);
 }

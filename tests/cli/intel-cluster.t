@@ -97,6 +97,17 @@ check 'each step of the schema was taken once' test "$(superuser 'SELECT count(*
 check 'each day was made once' test "$(superuser "SELECT count(*) FROM pg_inherits WHERE inhparent = 'telemetry_edges'::regclass")" = 8
 check 'no traces of the start that was cut' absent "$folder.new"
 
+# Nothing that could be stopped.
+printf '[database]\nconnect=host=/nowhere\n' >other.conf
+exits 4 "another server's database is not stopped" tandem-intel stop --config other.conf
+exits 2 'nor served' tandem-intel serve --config other.conf
+if [ "$(id -u)" = 0 ]; then
+	printf '[database]\nuser=nobody-of-that-name\n' >other.conf
+	exits 4 'where there is not even its user' tandem-intel stop --config other.conf
+else
+	skip 'where there is not even its user' 'not root'
+fi
+
 # Fewer connections than the machine wants.
 superuser 'ALTER ROLE intel CONNECTION LIMIT 3'
 exits 0 'a limit of the role' intel pool --tuning "$dir/tuning.conf"

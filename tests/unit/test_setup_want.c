@@ -85,6 +85,34 @@ static void the_list_has_all_that_a_product_needs(void **state)
 	done();
 }
 
+static bool has(const struct setup_items *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->at[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void what_the_database_needs_at_boot_is_there_when_the_database_can_be(void **state)
+{
+	struct setup_wish w_ = wish();
+	struct why w = { 0 };
+
+	(void)state;
+	templates.at[templates.n++] = (struct setup_template){ "60-intel.stage", strdup("[stage]\n") };
+	for (int i = 0; i < 2; i++) {
+		AUTO_SETUP_ITEMS l = { 0 };
+
+		w_.database = i;
+		assert_ok(setup_want(&w_, &l, &w), w);
+		assert_int_equal(has(&l, "/etc/tandem/stages.d/60-intel.stage"), i);
+		assert_int_equal(has(&l, "/etc/systemd/system/timers.target.wants/tandem-intel-daily.timer"), i);
+		assert_true(has(&l, "/etc/tandem/stages.d/10-tune.stage"));
+		(void)find(&l, SETUP_DATABASE, "PostgreSQL");
+	}
+	done();
+}
+
 static void the_tree_comes_after_all_that_it_needs(void **state)
 {
 	static const enum setup_kind order[] = { SETUP_GROUP,  SETUP_USER,     SETUP_DATA, SETUP_FILE,   SETUP_LINK,
@@ -188,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_of_a_template_are_filled_in),
 		cmocka_unit_test(the_list_has_all_that_a_product_needs),
+		cmocka_unit_test(what_the_database_needs_at_boot_is_there_when_the_database_can_be),
 		cmocka_unit_test(the_tree_comes_after_all_that_it_needs),
 		cmocka_unit_test(names_that_cannot_be_are_refused),
 		cmocka_unit_test(templates_that_cannot_be_used_are_refused),

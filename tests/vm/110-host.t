@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """I15: an ordinary server is set up from nothing, serves, is updated, comes back from a bad version (I14), and is left as it was
-found."""
+found. With PostgreSQL installed it has a database of its own, at every boot."""
 import json
 import os
 
@@ -33,7 +33,7 @@ def from_nothing(boot):
     code, text = setup(boot, '--dry-run --key %s/release.pub %s/1.0.0.reup' % (server.STICK, server.STICK))
     tap.equal(code, 0, 'the plan')
     tap.ok('create   tree      demo' in text, 'has the first tree', text)
-    tap.ok('pending  database' in text, 'and leaves the database for later', text)
+    tap.ok('create   database' in text and 'stages.d/60-intel.stage' in text, 'and the database', text)
     tap.equal(boot.must(LISTING, 300), before, 'and nothing was changed')
     # Killed as soon as the service manager is at work for it; what runs then is nobody's child.
     boot.must('tandem setup --key %s/release.pub %s/1.0.0.reup >/run/said & while ! grep -q tuning /run/said; do sleep 0.1; done; '
@@ -41,6 +41,7 @@ def from_nothing(boot):
     code, text = setup(boot, '%s/1.0.0.reup' % server.STICK)
     tap.ok(code == 0, 'set up, after a first try was killed', text)
     tap.equal(serves(boot), '1.0.0', 'the product serves')
+    database(boot, 'set up')
     units = boot.must('systemctl is-active demo-core demo-dpi demo-training').split()
     tap.equal(units, ['active'] * 3, 'all its parts run')
     tap.equal(boot.must('stat -c %U /var/lib/demo/starts').strip(), 'demo', 'as its own user')
@@ -52,6 +53,13 @@ def from_nothing(boot):
     tap.equal(json.loads(boot.must('tandem status --json'))['mode'], 'host', 'status says what it is')
     tap.ok(boot.sh('tandem commit').code == 3, 'and commit that it has no slots')
     return before
+
+
+def database(boot, when):
+    said = json.loads(boot.must('tandem-intel status --json', 300))
+    tap.ok(said['ready'] and said['server']['folder'] == '/var/lib/demo/intel/pg', 'the database is the product\'s: ' + when, said)
+    units = boot.must('systemctl is-active tandem-intel-db.service tandem-intel-daily.timer').split()
+    tap.equal(units, ['active'] * 2, 'it runs, and is looked after: ' + when)
 
 
 def updated(boot):
@@ -72,6 +80,8 @@ def rebooted(machine, boot):
     boot.must('for i in $(seq 100); do [ -e /run/tandem/verdict.json ] && exit; sleep 1; done; exit 1', 300)
     said = json.loads(boot.must('cat /run/tandem/verdict.json'))
     tap.equal((said['verdict'], said['note']), ('healthy', 'mode=host: no slots, reported, no more'), 'the boot is healthy')
+    tap.equal(boot.must('tandem-stage wait intel --timeout 900 >/dev/null; echo $?', 920).strip(), '0', 'the stage of the database has passed')
+    database(boot, 'after a reboot')
     tap.equal(boot.must('systemctl --failed --no-legend --plain'), '', 'no unit failed')
     return boot
 
@@ -83,6 +93,7 @@ def removed(boot, before):
     tap.ok(after == before, 'nothing is left behind',
            '\n'.join(sorted(set(after.splitlines()) ^ set(before.splitlines()))[:40]))
     tap.equal(boot.sh('id demo').code, 1, 'nor the user')
+    tap.equal(boot.sh('pgrep -x postgres').code, 1, 'nor a database that runs')
     tap.equal(boot.sh('systemctl cat demo-core').code, 1, 'nor a unit')
     tap.ok('/swapfile' not in boot.must('cat /proc/swaps'), 'nor swap')
     tap.equal(boot.sh('ls -d /run/demo /run/lock/demo-resource-fail').code, 2, 'nor what was of this boot')
@@ -97,7 +108,7 @@ def main():
                                             starts='/var/lib/demo/starts')
              for name, core in (('1.0.0', None), ('1.1.0', None), ('1.2.0', product.DEAD))}
     files['release.pub'] = appliance.KEY.replace('.key', '.pub')
-    machine = server.Server(folder, files, memory_mib=768)
+    machine = server.Server(folder, files, memory_mib=1024)
     boot = machine.up()
     before = from_nothing(boot)
     updated(boot)

@@ -1,5 +1,5 @@
 """An ordinary server as a test sees it: a plain Debian with Tandem installed, its disk mounted read-write as a whole, started by
-Debian's own initramfs. Made once by scripts/mkappliance --plain. Needs root, as that does."""
+Debian's own initramfs; PostgreSQL is installed. Made once by scripts/mkappliance --plain. Needs root, as that does."""
 import os
 import shutil
 
@@ -14,7 +14,7 @@ WORDS = ('root=UUID=2f6d6c1a-5d0e-4e1b-9a52-000000000001 rw console=ttyS0 quiet 
 
 def image():
     """Make the image, and with the first one the key pair."""
-    appliance.host(os.path.join(appliance.TOP, 'scripts/mkappliance'), '--plain', '--lean', '--test-agent', '-o', IMAGE)
+    appliance.host(os.path.join(appliance.TOP, 'scripts/mkappliance'), '--plain', '--lean', '--intel', '--test-agent', '-o', IMAGE)
 
 
 class Server:

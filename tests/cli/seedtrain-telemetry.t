@@ -40,6 +40,13 @@ check 'is seen' python3 -c 'import sys; assert float(open(sys.argv[1]).read()) >
 exits 0 'a time server' sh -c 'echo 46 46 0 1350 0.33 300 | tandem-seedtrain eval seen/core.onnx'
 check 'is not' python3 -c 'import sys; assert float(open(sys.argv[1]).read()) < 0.1' "$out"
 
+# --- a role that may only read, named in a URI since exec= of a job is split at blanks ---
+
+pg_sql "CREATE ROLE training LOGIN; GRANT SELECT ON tandem_schema, telemetry_edges, intel_edges TO training"
+exits 0 'a role that may read three tables' timeout 60 tandem-seedtrain --job core --folder reader --rows 4000 --source telemetry \
+	--connect "postgresql:///intel?host=$pg_dir/main&user=training"
+check 'trains the same model' cmp seen/core.onnx reader/core.onnx
+
 # --- killed while telemetry goes on ---
 
 cat >killed.py <<'PY'

@@ -71,6 +71,8 @@ put core/2.tmp 3072 200
 put core/sub/3.tmp 1024 50
 put core/4.checkpoint 3072 400
 put dpi/1.tmp 9216 1
+exits 0 'plan says what a run would begin with' train plan
+prints 'a run would begin with pruning: 6.0 MiB of 10.0 MiB used; 2 files would be removed, 4.0 MiB'
 exits 0 'prune says what it would do' train prune --dry-run core
 prints 'core: would remove sub/3.tmp, 1.0 MiB'
 check 'and does nothing' test -e "$folder/core/sub/3.tmp"

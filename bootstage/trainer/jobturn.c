@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -29,7 +30,8 @@ struct turn {
 	bool full;                       /* the cap was reached */
 	bool over;                       /* and gone over, where nothing stops it: it was ended for that */
 	uint64_t prune_ms;               /* not before */
-	uint64_t checkpoint_ms;
+	struct timespec checkpoint;      /* the newest one of those that are known */
+	uint64_t checkpoint_ms;          /* the next one is recorded not before */
 	struct train_progress progress;
 	struct train_record
 		trained;    /* when its model is taken: what its training was; sequence 0: it is not that far */
@@ -163,6 +165,40 @@ static int prepare(struct turn *x, char *text, size_t room)
 
 /* --- while it runs --- */
 
+static void note_checkpoint(struct turn *x, const char *name)
+{
+	if (now_ms() < x->checkpoint_ms || x->failure.code)
+		return;
+	x->checkpoint_ms = now_ms() + CHECKPOINT_MS;
+	IGNORE(record(x, TRAIN_CHECKPOINT, name, NULL, &x->failure)); /* looked at when it has ended */
+}
+
+static bool later(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* Whether a checkpoint is newer than those that were known; whose content is good is for the job to say, when it goes on. */
+static bool see_checkpoints(struct turn *x, char name[NAME_MAX + 1])
+{
+	AUTO_FD fd = openat(x->cap.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *d;
+	struct stat st;
+	bool newer = false;
+
+	if (dir)
+		(void)MOVE_FD(fd);
+	while (dir && (d = readdir(dir)))
+		if (prune_kind_of(d->d_name) == PRUNE_CHECKPOINT &&
+		    fstatat(x->cap.fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && later(st.st_mtim, x->checkpoint)) {
+			x->checkpoint = st.st_mtim;
+			(void)snprintf(name, NAME_MAX + 1, "%s", d->d_name);
+			newer = true;
+		}
+	return newer;
+}
+
 static void take_line(void *arg, const char *text)
 {
 	struct turn *x = arg;
@@ -173,10 +209,8 @@ static void take_line(void *arg, const char *text)
 			log_info("%s: %s", x->j->name, text);
 		return;
 	}
-	if (x->progress.checkpoint && now_ms() >= x->checkpoint_ms && !x->failure.code) {
-		x->checkpoint_ms = now_ms() + CHECKPOINT_MS;
-		IGNORE(record(x, TRAIN_CHECKPOINT, "", NULL, &x->failure)); /* looked at when it has ended */
-	}
+	if (x->progress.checkpoint)
+		note_checkpoint(x, "");
 	(void)snprintf(r.job, sizeof(r.job), "%s", x->j->name);
 	if (x->t->want->tell)
 		x->t->want->tell(&r, &x->progress);
@@ -194,8 +228,11 @@ static void prune_now(struct turn *x)
 static bool tick(void *arg)
 {
 	struct turn *x = arg;
+	char checkpoint[NAME_MAX + 1];
 	struct why w = { 0 };
 
+	if (now_ms() >= x->checkpoint_ms && see_checkpoints(x, checkpoint))
+		note_checkpoint(x, checkpoint);
 	if (cap_usage(&x->cap, &x->used_bytes, &w)) {
 		log_warn("job=%s: %s", x->j->name, w.text);
 		return false;
@@ -289,7 +326,7 @@ static int settle(struct turn *x, const struct trainproc_result *res, struct why
 static int run(struct turn *x, struct why *w)
 {
 	const struct trainer *t = x->t;
-	char group[TRAINJOURNAL_TEXT], leaf[80];
+	char group[TRAINJOURNAL_TEXT], leaf[80], known[NAME_MAX + 1];
 	struct trainproc_result res;
 	struct why why = { 0 };
 	int r;
@@ -305,6 +342,7 @@ static int run(struct turn *x, struct why *w)
 	trainproc_leaf(x->j, leaf);
 	(void)snprintf(group, sizeof(group), "%.150s%s%s", t->groups.have ? t->groups.at.path.s : "no cgroup",
 		       t->groups.have ? "/" : "", t->groups.have ? leaf : "");
+	(void)see_checkpoints(x, known);              /* from an earlier start */
 	r = record(x, TRAIN_RUNNING, group, NULL, w); /* before it starts, for whoever comes after us */
 	if (r)
 		return r;

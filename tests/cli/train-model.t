@@ -209,6 +209,30 @@ exits 1 'three times are enough' train run
 says 'started 3 times, and each time the trainer ended with it'
 state dpi state skipped
 
+# A real training is told to stop, killed, and goes on from its checkpoint: the model is as if nothing had been.
+machine
+long="$TANDEM_BIN/tandem-seedtrain --source synthetic --epochs 2000"
+job 10-core 'exit 0' cap=16M
+sed -i "s|exec=.*|exec=$long|" r/etc/tandem/jobs.d/10-core.job
+run_for() { # run_for SIGNAL: a cycle, which gets it when there is a checkpoint
+	train run >.part 2>&1 &
+	for i in $(seq 100); do grep -q event=checkpoint .part && break; sleep 0.1; done
+	kill "-$1" "$(sed -n 's/^process \([0-9]*\):.*/\1/p' r/run/tandem/train.lock)"
+	wait $!
+}
+run_for TERM
+state core state interrupted
+run_for KILL
+state core state interrupted
+exits 0 'to its end' train run
+state core state done
+cp "$folder/core/core.onnx" parts.onnx
+machine
+job 10-core 'exit 0' cap=16M
+sed -i "s|exec=.*|exec=$long|" r/etc/tandem/jobs.d/10-core.job
+exits 0 'the same in one' train run
+check 'gives the same model' cmp parts.onnx "$folder/core/core.onnx"
+
 # The model was left, and the trainer killed before it took it: two hours of work are not done again.
 machine
 job 10-core "cp $good \$TANDEM_MODEL_NEXT"

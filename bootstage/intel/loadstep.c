@@ -53,10 +53,13 @@ static const char *const TAKE_BACK =
 		      "WHERE e.src = l.src AND e.kind = l.kind AND e.dst = l.dst RETURNING e.src, e.kind, e.dst, e.n) "
 		      "SELECT src, kind, dst FROM left_over WHERE n <= 0";
 
+/* One that was made before its record was put aside has it all already. */
 static const char *const KNOWN_NODES =
 	"UPDATE nodes n SET kind = k.kind, name = nullif(k.name, ''), modified = k.modified, revoked = k.revoked <> 0, "
 	"feed_id = $6::int4 FROM unnest($1::int8[], $2::int2[], $3::text[], $4::timestamptz[], $5::int2[]) "
-	"k (id, kind, name, modified, revoked) WHERE n.node_id = k.id";
+	"k (id, kind, name, modified, revoked) WHERE n.node_id = k.id AND "
+	"(n.kind, n.name, n.modified, n.revoked, n.feed_id) IS DISTINCT FROM "
+	"(k.kind, nullif(k.name, ''), k.modified, k.revoked <> 0, $6::int4)";
 
 #define EDGE_ARRAYS "unnest($1::int8[], $2::int2[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::int4[])"
 

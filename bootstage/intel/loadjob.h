@@ -52,6 +52,7 @@ struct load_job {
 	size_t first, n; /* records of the batch */
 	int32_t feed;
 	bool careful; /* others store the same edges now: each by itself, whether it is there or not */
+	bool sure;    /* no edge is there, unless an older version of its record said it: nobody looks */
 	const struct load_batch *aside; /* NULL: what dangles waits in the store */
 
 	struct load_wanted *wanted;

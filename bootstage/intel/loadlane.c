@@ -11,6 +11,7 @@
 #define RECONNECT_MS    250
 #define RACE            "23505"
 #define CAREFUL_BATCHES 8u
+#define EDGES_MANY      100u
 #define STATEMENT_NAME  32u
 #define QUARANTINED     (64u << 10) /* bytes of a text that are kept */
 
@@ -99,6 +100,7 @@ static void range_start(struct load_lane *l)
 				    .n = g->n,
 				    .feed = l->c->feed,
 				    .careful = l->careful > 0,
+				    .sure = l->sure,
 				    .aside = l->c->last ? NULL : &l->aside };
 	l->step = 0;
 	l->why = (struct why){ 0 };
@@ -143,6 +145,19 @@ static int put_aside(struct load_lane *l)
 	return r;
 }
 
+/*
+ * Most feeds have edges that nobody has yet. Where a look at many of them found none there are no more looks, until one is
+ * there: that fails, and from then on each batch looks again.
+ */
+static void learn(struct load_lane *l)
+{
+	const struct load_job *j = &l->job;
+
+	l->careful -= l->careful > 0;
+	if (!l->raced && !j->careful && j->n_edges >= EDGES_MANY && j->n_there == 0)
+		l->sure = true;
+}
+
 static int range_done(struct load_lane *l)
 {
 	int r = put_aside(l);
@@ -150,7 +165,7 @@ static int range_done(struct load_lane *l)
 	if (r)
 		return r;
 	count(&l->c->stats, &l->job);
-	l->careful -= l->careful > 0;
+	learn(l);
 	range_end(l);
 	return 0;
 }
@@ -319,6 +334,13 @@ static int roll_back(struct load_lane *l, struct why *w)
 	return PQtransactionStatus(l->pg.conn) == PQTRANS_IDLE ? 0 : pg_run(&l->pg, "ROLLBACK", w);
 }
 
+static void race_lost(struct load_lane *l)
+{
+	l->careful = CAREFUL_BATCHES;
+	l->raced = true;
+	l->sure = false;
+}
+
 static int lane_failed(struct load_lane *l, int code, struct why *w)
 {
 	const struct load_range *g = &l->ranges[l->n_ranges - 1];
@@ -330,7 +352,8 @@ static int lane_failed(struct load_lane *l, int code, struct why *w)
 	if (next == LOAD_GIVE_UP)
 		return give_up(l, code, w);
 	memcpy(sqlstate, l->pg.sqlstate, sizeof(sqlstate));
-	l->careful = strcmp(sqlstate, RACE) == 0 ? CAREFUL_BATCHES : l->careful;
+	if (strcmp(sqlstate, RACE) == 0)
+		race_lost(l);
 	r = next == LOAD_RECONNECT ? reconnect(l, w) : roll_back(l, w);
 	memcpy(l->pg.sqlstate, sqlstate, sizeof(sqlstate));
 	if (r)

@@ -54,6 +54,7 @@ struct load_lane {
 	bool writing;                              /* the socket takes no more for now */
 
 	unsigned int careful; /* so many more batches; private from here */
+	bool sure, raced;     /* edges of this feed are new; one was there that nobody had seen */
 	struct load_job job;
 	size_t step;
 	int code; /* of the step, 0 so far */

@@ -116,7 +116,7 @@ static bool any_known(const struct load_job *j)
 
 static bool any_edges(const struct load_job *j)
 {
-	return j->n_edges > 0 && !j->careful;
+	return j->n_edges > 0 && !j->careful && (!j->sure || j->n_newer > 0);
 }
 
 static bool any_new_edges(const struct load_job *j)

@@ -262,6 +262,24 @@ exits 0 'a MISP feed' ingest misp --json
 tells 'its manifest says what is read' '1 1 1 1' files missing events attributes
 says "${event}02.json: No such file"
 
+# edges that nobody looked for any more, since none was there: four records say each of them, far from one another
+empty
+python3 >said.json <<'PY'
+import json, uuid
+head = {"spec_version": "2.1", "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z"}
+def ident(kind, name): return "%s--%s" % (kind, uuid.uuid5(uuid.NAMESPACE_URL, name))
+nodes = [head | {"type": "malware", "id": ident("malware", str(i)), "name": "m", "is_family": False} for i in range(90)]
+edges = [head | {"type": "relationship", "id": ident("relationship", "%d %d %d" % (s, a, b)), "relationship_type": "uses",
+    "source_ref": nodes[a]["id"], "target_ref": nodes[b]["id"]} for s in range(4) for a in range(50) for b in range(50, 90)]
+for o in nodes + edges:
+    print(json.dumps(o))
+PY
+exits 0 'edges that are said again' ingest said.json --batch 500 --connections 1 --json
+tells 'one batch was tried again' '8090 1' new retries
+pg_says 'each is said as often as it is' '2000|4|4' 'SELECT count(*), min(n), max(n) FROM intel_edges'
+exits 0 'again, by somebody else' ingest said.json --feed other --batch 1000 --json
+tells 'is known' '0 8090' new known
+
 # what the server says of a record has the feed's words in it, cut in whole characters
 empty
 pg_sql "ALTER TABLE nodes ADD CONSTRAINT poison CHECK (name NOT LIKE '%é%')"

@@ -126,7 +126,7 @@ for _ in 1 2 3 4 5; do
 	"$pg_bin/psql" -X -q -d "host=$pg_dir/run dbname=intel user=intel" -c 'SELECT pg_sleep(30)' >/dev/null 2>&1 &
 	held="$held $!"
 done
-for _ in $(seq 100); do [ "$(superuser "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)'")" = 5 ] && break; sleep 0.05; done
+for _ in $(seq 400); do [ "$(superuser "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)'")" = 5 ] && break; sleep 0.05; done
 exits 1 'no connection is left' intel status
 prints '(53300)' 'which is said'
 (sleep 0.5; superuser "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)' LIMIT 1") >/dev/null &

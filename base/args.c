@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/parse.h"
+
 static void print_usage(FILE *to, const char *usage, const char *help, const struct opt *opts, size_t n_opts)
 {
 	(void)fprintf(to, "usage: %s\n\n%s\n", usage, help);
@@ -225,4 +227,17 @@ int program_run(const struct program *p, int argc, char **argv)
 			return p->verbs[i].run(argc - words, argv + words);
 	}
 	return unknown_verb(p, argc - 1, argv + 1);
+}
+
+int args_number(const char *name, const char *text, unsigned int min, unsigned int max, unsigned int *ret,
+		struct why *w)
+{
+	uint64_t n = 0;
+
+	if (!text)
+		return 0;
+	if (parse_u64(text, max, &n, NULL) || n < min)
+		return misuse(w, -EINVAL, "--%s '%.20s': %u to %u", name, text, min, max);
+	*ret = (unsigned int)n;
+	return 0;
 }

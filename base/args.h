@@ -56,6 +56,10 @@ struct args {
 MUST_USE int args_parse(const char *usage, const char *help, const struct opt *opts, size_t n_opts, int argc,
 			char **argv, int min, int max, struct args *ret);
 
+/** The number that the option --name has; NULL: none was given, *ret stays. -EINVAL (usage) when it is not min to max. */
+MUST_USE int args_number(const char *name, const char *text, unsigned int min, unsigned int max, unsigned int *ret,
+			 struct why *w);
+
 /** Run the verb that argv names; --help, --version and a misspelt verb are answered here. Returns an exit code. */
 MUST_USE int program_run(const struct program *p, int argc, char **argv);
 

@@ -6,7 +6,6 @@
 
 #include "base/args.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "bootstage/intel/answerprint.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/enrich.h"
@@ -30,18 +29,6 @@ struct counts {
 	uint64_t asked, found;
 };
 
-static int read_number(const char *name, const char *text, unsigned int max, unsigned int *into, struct why *w)
-{
-	uint64_t n = 0;
-
-	if (!text)
-		return 0;
-	if (parse_u64(text, max, &n, NULL) || n == 0)
-		return misuse(w, -EINVAL, "--%s '%.20s': 1 to %u", name, text, max);
-	*into = (unsigned int)n;
-	return 0;
-}
-
 static int read_wanted(struct wanted *o, struct why *w)
 {
 	int r;
@@ -50,8 +37,8 @@ static int read_wanted(struct wanted *o, struct why *w)
 	o->query.limit = LIMIT;
 	if (o->intel)
 		o->query.from_us = o->query.to_us = TIME_NONE;
-	r = read_number("depth", o->depth, RELQUERY_DEPTH_MAX, &o->query.depth, w);
-	r = r ? r : read_number("limit", o->limit, RELQUERY_LIMIT_MAX, &o->query.limit, w);
+	r = args_number("depth", o->depth, 1, RELQUERY_DEPTH_MAX, &o->query.depth, w);
+	r = r ? r : args_number("limit", o->limit, 1, RELQUERY_LIMIT_MAX, &o->query.limit, w);
 	for (size_t i = 0; !r && i < o->kinds.n; i++)
 		r = relquery_kind(&o->query, o->kinds.at[i], w);
 	return r ? r : relquery_check(&o->query, w);

@@ -11,7 +11,6 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "base/proc.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/feedman.h"
@@ -305,17 +304,14 @@ static int sizes(const struct options *o, struct load_options *ret, unsigned int
 {
 	struct machine m;
 	struct pool_plan plan;
-	uint64_t workers = 0;
 	int r = machine_read(NULL, NULL, &m, w);
 
 	if (r)
 		return r;
 	ingest_sizes(&m, ret);
 	*ret_workers = feed_workers((unsigned int)m.cores);
-	if (o->workers && (parse_u64(o->workers, FEEDTURN_OPEN_MAX, &workers, NULL) || workers == 0))
-		return misuse(w, -EINVAL, "--workers: 1 to %u", FEEDTURN_OPEN_MAX);
-	*ret_workers = workers ? (unsigned int)workers : *ret_workers;
-	r = store_allowed(&o->store, &o->conf, *ret_workers * ret->lanes, &plan, w);
+	r = args_number("workers", o->workers, 1, FEEDTURN_OPEN_MAX, ret_workers, w);
+	r = r ? r : store_allowed(&o->store, &o->conf, *ret_workers * ret->lanes, &plan, w);
 	if (r)
 		return r;
 	cmd_pool_warn(&plan);

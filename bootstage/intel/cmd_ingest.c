@@ -8,7 +8,6 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/ingest.h"
 #include "bootstage/intel/store.h"
@@ -55,37 +54,23 @@ static const char *feed_of(const char *path, char *out, size_t room)
 	return out;
 }
 
-static int number(const char *text, const char *option, uint64_t min, uint64_t max, uint64_t *ret, struct why *w)
-{
-	uint64_t n = min;
-
-	if (text && (parse_u64(text, max, &n, NULL) || n < min))
-		return misuse(w, -EINVAL, "%s %s: %" PRIu64 " to %" PRIu64, option, text, min, max);
-	if (text)
-		*ret = n;
-	return 0;
-}
-
 static int sizes(const struct wanted *o, struct load_options *ret, struct why *w)
 {
 	struct machine m;
 	struct pool_plan plan;
-	unsigned int workers = 1;
-	uint64_t rows, lanes, wait = RECONNECT_S;
+	unsigned int workers = 1, rows, wait = RECONNECT_S;
 	int r = machine_read(NULL, NULL, &m, w);
 
 	if (r)
 		return r;
 	ingest_sizes(&m, ret);
-	rows = ret->rows;
-	lanes = ret->lanes;
-	r = number(o->batch, "--batch", 1, BATCH_MAX, &rows, w);
-	r = r ? r : number(o->lanes, "--connections", 1, LOAD_LANES_MAX, &lanes, w);
-	r = r ? r : number(o->wait, "--wait", 0, WAIT_MAX_S, &wait, w);
-	ret->reconnect_s = (unsigned int)wait;
+	rows = (unsigned int)ret->rows;
+	r = args_number("batch", o->batch, 1, BATCH_MAX, &rows, w);
+	r = r ? r : args_number("connections", o->lanes, 1, LOAD_LANES_MAX, &ret->lanes, w);
+	r = r ? r : args_number("wait", o->wait, 0, WAIT_MAX_S, &wait, w);
+	ret->reconnect_s = wait;
 	ret->bytes = ret->bytes / ret->rows * rows;
 	ret->rows = rows;
-	ret->lanes = (unsigned int)lanes;
 	r = r ? r : store_allowed(&o->store, &o->conf, ret->lanes, &plan, w);
 	if (r)
 		return r;

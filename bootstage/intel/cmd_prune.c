@@ -53,14 +53,11 @@ static int prune_one(const struct store_opts *opts, const struct intelconf *c, u
 static int prune(const struct store_opts *opts, const char *keep, struct prune_report *ret, struct why *w)
 {
 	struct intelconf c;
-	uint64_t days = 0;
 	int r = store_config(opts, &c, w);
 
-	if (!r && keep && parse_u64(keep, KEEP_DAYS_MAX, &days, NULL))
-		r = misuse(w, -EINVAL, "--keep: '%s' is no number of days", keep);
+	r = r ? r : args_number("keep", keep, 0, KEEP_DAYS_MAX, &c.keep_days, w);
 	if (r)
 		return r;
-	c.keep_days = keep ? (unsigned int)days : c.keep_days;
 	for (unsigned int i = 0; i < servers_count(opts, &c); i++) {
 		int one = prune_one(opts, &c, i, ret, w);
 

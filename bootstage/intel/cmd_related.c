@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/args.h"
-#include "base/parse.h"
 #include "bootstage/intel/answerprint.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/lookup.h"
@@ -18,19 +17,6 @@ struct wanted {
 	struct args_list kinds;
 	bool intel;
 };
-
-static int read_number(const char *name, const char *text, unsigned int max, unsigned int *into, struct why *w)
-{
-	struct why cause = { 0 };
-	uint64_t n = 0;
-
-	if (!text)
-		return 0;
-	if (parse_u64(text, max, &n, &cause) || n == 0)
-		return misuse(w, -EINVAL, "--%s '%.20s': 1 to %u", name, text, max);
-	*into = (unsigned int)n;
-	return 0;
-}
 
 /* The window ends now and is three days long, as far as nothing else is said. */
 static int read_window(struct wanted *o, int64_t now_us, struct why *w)
@@ -60,8 +46,8 @@ static int read_wanted(struct wanted *o, struct why *w)
 	q.hubs = o->query.hubs;
 	q.paths = o->query.paths;
 	o->query = q;
-	r = read_number("depth", o->depth, RELQUERY_DEPTH_MAX, &o->query.depth, w);
-	r = r ? r : read_number("limit", o->limit, RELQUERY_LIMIT_MAX, &o->query.limit, w);
+	r = args_number("depth", o->depth, 1, RELQUERY_DEPTH_MAX, &o->query.depth, w);
+	r = r ? r : args_number("limit", o->limit, 1, RELQUERY_LIMIT_MAX, &o->query.limit, w);
 	r = r || !o->direction ? r : relquery_direction(&o->query, o->direction, w);
 	r = r ? r : read_window(o, now_us, w);
 	for (size_t i = 0; !r && i < o->kinds.n; i++)

@@ -2,7 +2,6 @@
  * tandem-intel search
  */
 #include "base/args.h"
-#include "base/parse.h"
 #include "bootstage/intel/answerprint.h"
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/lookup.h"
@@ -32,6 +31,8 @@ static int print_text(const struct answers *a, struct why *w)
 		answer_print(stdout, &a->at[i]);
 	if (a->cut)
 		(void)fprintf(stderr, PROGRAM ": there are more; --limit\n");
+	if (a->n == 0)
+		(void)fprintf(stderr, PROGRAM ": nothing begins with it, or has its words in its name\n");
 	return fflush(stdout) ? fail_errno(w, "output") : 0;
 }
 
@@ -43,12 +44,10 @@ struct wanted {
 
 static int read_wanted(struct wanted *o, struct why *w)
 {
-	uint64_t n = LIMIT_DEFAULT;
-	int r = o->limit ? parse_u64(o->limit, LIMIT_MAX, &n, w) : 0;
+	int r;
 
-	if (r)
-		return misuse(w, r, "--limit");
-	o->query.limit = n > 0 ? (uint32_t)n : 1;
+	o->query.limit = LIMIT_DEFAULT;
+	r = args_number("limit", o->limit, 1, LIMIT_MAX, &o->query.limit, w);
 	for (size_t i = 0; !r && i < o->kinds.n; i++)
 		r = relquery_kind(&o->query, o->kinds.at[i], w);
 	return r || !o->query.edges ? r : misuse(w, -EINVAL, "--kind: a kind of edges; nodes are searched");

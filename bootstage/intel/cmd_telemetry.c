@@ -22,6 +22,7 @@
 #define SPOOL_NAME "telemetry.spool"
 #define NOTES_MAX  10u /* warnings in an hour */
 #define HOUR_MS    3600000u
+#define BATCH_MAX  100000u /* rows */
 
 struct options {
 	struct store_opts store;
@@ -29,7 +30,8 @@ struct options {
 	const char *file, *socket, *mode, *state, *spool_size, *batch;
 	char folder[INTELCONF_PATH];
 	bool json;
-	uint64_t spool_bytes, batch_rows, socket_mode;
+	uint64_t spool_bytes, socket_mode;
+	unsigned int batch_rows;
 };
 
 /* What the pipe's calls need. */
@@ -175,6 +177,8 @@ static int take(const struct options *o, struct work *k, struct telpipe *p, stru
 	if (fd < 0)
 		return fail_errno(w, "%s", o->file);
 	r = teldoor_read(fd, p, interrupt_seen, &k->facts, w);
+	if (!r && k->facts.refused && !p->facts.frames)
+		r = fail(w, -EBADMSG, "no telemetry: %s", k->facts.refusal.text);
 	return r ? why_in(w, r, "%s", o->file) : 0;
 }
 
@@ -222,12 +226,10 @@ static int mode_parse(const char *text, uint64_t *ret, struct why *w)
 static int batch_size(struct options *o, struct why *w)
 {
 	struct machine m = { 0 };
-	int r = o->batch ? parse_u64(o->batch, 100000, &o->batch_rows, w) : machine_read(NULL, NULL, &m, w);
+	int r = o->batch ? 0 : machine_read(NULL, NULL, &m, w);
 
-	if (r || o->batch)
-		return r ? r : o->batch_rows ? 0 : misuse(w, -EINVAL, "--batch: at least 1");
-	o->batch_rows = m.sizes.batch_records.value;
-	return 0;
+	o->batch_rows = (unsigned int)m.sizes.batch_records.value;
+	return r ? r : args_number("batch", o->batch, 1, BATCH_MAX, &o->batch_rows, w);
 }
 
 static int check(struct options *o, struct why *w)

@@ -48,6 +48,9 @@ exits 0 'standard input, without an end of the last line' sh -c 'frame=$1; shift
 	"$(frame 9 1 "$(event "$now" x-host:pc9 connected ipv4-addr:192.0.2.9)")" \
 	tandem-intel ingest --telemetry --connect "$pg" --state "$dir/state" -
 prints '1 rows stored'
+echo 'no JSON' >none
+exits 1 'a file of something else' ingest none
+says 'none: no telemetry: '
 printf 'TTEL\001' >half
 exits 1 'a file that ends inside of a frame' ingest half
 exits 2 'a file and a socket' ingest --socket s some.json

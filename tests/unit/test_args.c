@@ -276,6 +276,25 @@ static void half_of_a_verb_lists_the_other_halves(void **state)
 				     "  prog key list           list keys\n");
 }
 
+static void a_number_is_within_its_bounds(void **state)
+{
+	static const char *const bad[] = { "", "0", "10", "-1", "2x", "18446744073709551617" };
+	unsigned int n = 7;
+	struct why w = { 0 };
+
+	(void)state;
+	assert_int_equal(args_number("depth", NULL, 1, 9, &n, NULL), 0);
+	assert_int_equal(n, 7);
+	assert_int_equal(args_number("depth", "9", 1, 9, &n, NULL), 0);
+	assert_int_equal(n, 9);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(args_number("depth", bad[i], 1, 9, &n, NULL), -EINVAL);
+	assert_int_equal(n, 9);
+	assert_int_equal(args_number("depth", "10", 1, 9, &n, &w), -EINVAL);
+	assert_string_equal(w.text, "--depth '10': 1 to 9");
+	assert_int_equal(w.exit, EXIT_USAGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +306,7 @@ int main(void)
 		cmocka_unit_test(verbs_of_one_and_two_words_are_found),
 		cmocka_unit_test(an_unknown_verb_gets_a_near_one_offered),
 		cmocka_unit_test(a_short_word_gets_no_wild_guess),
+		cmocka_unit_test(a_number_is_within_its_bounds),
 		cmocka_unit_test(half_of_a_verb_lists_the_other_halves),
 	};
 

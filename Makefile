@@ -23,7 +23,7 @@ MAN :=
 .DEFAULT_GOAL := all
 include $(DIRS:%=%/module.mk)
 
-PKGS := blkid mount fdisk efivar libsodium libzstd liblzma zlib inih libarchive libcurl jansson libpq libcrypto
+PKGS := blkid mount fdisk efivar libsodium libzstd liblzma zlib inih libarchive libcurl jansson libpq nettle libcrypto
 CC.fuzz := clang
 CC := $(if $(filter default,$(origin CC)),$(or $(CC.$(V)),gcc),$(CC))
 

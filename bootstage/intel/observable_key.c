@@ -1,9 +1,8 @@
 /* Keys of observables: the deterministic ids of STIX over the properties that make them what they are. */
 #include "bootstage/intel/observable.h"
 
+#include <nettle/sha1.h>
 #include <stdio.h>
-
-#include "base/sha1.h"
 
 #define WORDS_MAX 96u /* bytes of JSON around the values */
 
@@ -79,9 +78,12 @@ static const uint8_t namespace[16] = { 0x00, 0xab, 0xed, 0xb4, 0xaa, 0x42, 0x46,
 
 static void key_end(enum node_kind k, const uint8_t *scratch, const struct writer *w, char *ret)
 {
-	uint8_t h[SHA1_BYTES];
+	uint8_t h[SHA1_DIGEST_SIZE];
+	struct sha1_ctx sum;
 
-	sha1_of(bytes_of(scratch, (size_t)(w->at - scratch)), h);
+	sha1_init(&sum);
+	sha1_update(&sum, (size_t)(w->at - scratch), scratch);
+	sha1_digest(&sum, sizeof(h), h);
 	h[6] = (uint8_t)((h[6] & 0x0f) | 0x50);
 	h[8] = (uint8_t)((h[8] & 0x3f) | 0x80);
 	(void)snprintf(ret, OBSERVABLE_KEY_MAX,

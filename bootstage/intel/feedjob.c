@@ -17,9 +17,12 @@
 #define AUTHORIZATION_MAX 4096u
 #define PAGES_MAX         100000u
 #define LOOK_MS           200
+#define WARNINGS_MAX      50u /* of a run: a folder has many files, a collection many pages, each with its ten */
 
 struct work {
 	struct feedjob *j;
+	struct feed_options options; /* as the job's, but that no more than WARNINGS_MAX things are told */
+	uint64_t warned;
 	bool (*stop)(void);
 	bool held;             /* the turn */
 	bool asked;            /* for it back */
@@ -186,7 +189,7 @@ static int run_file(struct work *k, struct why *w)
 	if (!r && !j->again && strcmp(stamp, j->state.stamp) == 0)
 		return -EALREADY;
 	r = r ? r : turn_take(k, w);
-	r = r ? r : ingest_path(j->conf->source, j->load, j->options, &pace, &k->stats, w);
+	r = r ? r : ingest_path(j->conf->source, j->load, &k->options, &pace, &k->stats, w);
 	if (!r && stamp_of(j->conf->source, after, NULL) == 0 && strcmp(stamp, after) == 0)
 		memcpy(j->state.stamp, stamp, sizeof(stamp));
 	return r;
@@ -261,7 +264,7 @@ static int run_url(struct work *k, const char *url, const struct http_options *o
 	if (!r && feedhttp_facts(k->http).unchanged)
 		r = -EALREADY;
 	r = r ? r : turn_take(k, w);
-	r = r ? r : ingest_stream(from, j->conf->name, j->load, j->options, &pace, &k->stats, w);
+	r = r ? r : ingest_stream(from, j->conf->name, j->load, &k->options, &pace, &k->stats, w);
 	*ret = feedhttp_facts(k->http);
 	feedhttp_close(k->http);
 	k->http = NULL;
@@ -398,6 +401,24 @@ static int run_kind(struct work *k, struct why *w)
 	}
 }
 
+static void warn(void *arg, const char *text)
+{
+	struct work *k = arg;
+
+	if (k->warned++ < WARNINGS_MAX)
+		k->j->options->warn(k->j->options->arg, text);
+}
+
+static void warn_of_rest(struct work *k)
+{
+	char text[FEEDCONF_NAME + 64];
+
+	if (k->warned <= WARNINGS_MAX)
+		return;
+	(void)snprintf(text, sizeof(text), "%s: %" PRIu64 " more warnings", k->j->conf->name, k->warned - WARNINGS_MAX);
+	k->j->options->warn(k->j->options->arg, text);
+}
+
 static void note_numbers(struct work *k)
 {
 	struct feedstate *s = &k->j->state;
@@ -417,8 +438,12 @@ int feedjob_run(struct feedjob *j, bool (*stop)(void))
 	int r;
 
 	hasher_init(&k.sum);
+	k.options = *j->options;
+	k.options.arg = &k;
+	k.options.warn = j->options->warn ? warn : NULL;
 	r = forget_what_is_elsewhere(j, &m.why);
 	r = r ? r : run_kind(&k, &m.why);
+	warn_of_rest(&k);
 	if (r == 0)
 		note_numbers(&k);
 	else

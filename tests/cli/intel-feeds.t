@@ -129,6 +129,17 @@ is 'the failure is kept' failed state one result
 is 'and counted' 1 state one failures
 is 'and what was loaded before stays known' 3 sh -c 'test -n "$1" && echo 3' sh "$(state one loaded)"
 
+# Each of many files has its ten warnings; a run has fifty.
+rm feeds.d/* && mkdir many
+for i in 01 02 03 04 05 06 07 08 09 10; do
+	{ small 17 && yes '{"type":"tool","id":"tool--x"}' | head -12; } >many/$i.json
+done
+feed 10-many.feed "source=$dir/many"
+exits 0 'a folder whose files have damage' run
+check 'is not told of line by line' [ "$(grep -c 'many: ' "$err")" -le 51 ]
+says 'many: 60 more warnings'
+is 'all of it is counted' 120 state many dropped
+
 # --- TAXII ---
 
 rm feeds.d/*

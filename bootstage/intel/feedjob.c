@@ -256,8 +256,9 @@ static int run_url(struct work *k, const char *url, const struct http_options *o
 	const struct ingest_pace pace = { .before = before, .came = came, .arg = k };
 	const struct carve_source from = { .read = web_some, .arg = k };
 	struct feedjob *j = k->j;
-	int r = feedhttp_open(url, o, ranges, &k->http, w);
+	int r = turn_give(k, NULL, w); /* of the page before: all of that is stored */
 
+	r = r ? r : feedhttp_open(url, o, ranges, &k->http, w);
 	if (r)
 		return r;
 	r = feedhttp_wait(k->http, k->stop, w);

@@ -236,9 +236,17 @@ exits 0 'a large file that has the only turn when a small feed comes' run --work
 order=$(grep -oE 'feed (slow|large) ' "$err" | cut -d' ' -f2 | tr '\n' ' ')
 is 'gives it back' 'slow large ' echo "$order"
 
+# So does a collection whose server lets it wait between two pages.
+rm feeds.d/* && rm -r state
+feed 01-pauses.feed "source=$taxii/pauses/collections/x/" type=taxii '[taxii]' page=10
+feed 02-late.feed "source=$taxii/late/x.json"
+exits 0 'a collection that waits for its second page when a small feed comes' run --workers 1
+late=$(sed -n 's/.*feed late loaded: .* bytes, \([0-9]*\) ms of.*/\1/p' "$err")
+check "holds nobody back ($late ms)" [ "$late" -lt 5000 ]
+
 # Over its time.
+rm feeds.d/*
 feed 01-large.feed "source=$taxii/stall/x.json" stall=30s timeout=1s
-rm feeds.d/02-slow.feed
 exits 1 'a feed that is over its timeout is ended' run --all
 says 'over its timeout of 1 s'
 feed 03-new.feed "source=$taxii/stall/x.json" stall=30s timeout=1s

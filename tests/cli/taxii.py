@@ -9,6 +9,8 @@
 /locked/...                    401 without "Authorization: Bearer token"
 /breaks/...                    what goes on at 20 is status 500, as long as there is LOG.broken
 /sames/...                     all was added in one second; else as /breaks/
+/pauses/...                    what goes on at 10 comes after 6 seconds
+/late/...                      a bundle of one, after a second
 /stall/...                     the beginning of a bundle, then nothing
 Each request is a line in LOG. Whoever writes a number into LOG.n makes the collection that long.
 """
@@ -56,10 +58,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(60)
             return
+        if way == 'late':
+            time.sleep(1)
+            bundle = {'type': 'bundle', 'id': 'bundle--00000000-0000-4000-8000-000000000000', 'objects': [indicator(0)]}
+            return self.answer(200, json.dumps(bundle).encode())
         if self.headers.get('Accept') != 'application/taxii+json;version=2.1':
             return self.answer(406)
         if way == 'locked' and self.headers.get('Authorization') != 'Bearer token':
             return self.answer(401)
+        if way == 'pauses' and q.get('next') == '10':
+            time.sleep(6)
         n = int(open(log + '.n').read()) if os.path.exists(log + '.n') else count
         added = (lambda i: '2026-01-01T00:00:00.000000Z') if way == 'sames' else added_at
         first = next((i for i in range(n) if added(i) > q.get('added_after', '')), n)

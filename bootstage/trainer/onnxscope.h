@@ -19,6 +19,7 @@ struct onnx_scope {
 	uint32_t n;
 	uint32_t room;
 	uint32_t *heads;
+	uint32_t n_heads;
 	char *text;
 	size_t text_n;
 	size_t text_room;

@@ -245,6 +245,55 @@ static void model_of_3_gigabytes_is_checked(void **state)
 	assert_int_equal(onnx_check_at(dir, "large.onnx", &m, NULL), -EBADMSG);
 }
 
+/* Nodes one after the other: many windows of a file. */
+static struct pb_out chain_of(unsigned int n)
+{
+	struct pb_out graph = { 0 }, value = { 0 }, opset = { 0 }, model = { 0 };
+	char a[40] = "", b[40] = "";
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct pb_out node = { 0 };
+
+		(void)snprintf(a, sizeof(a), "/layer_%u/out", i);
+		(void)snprintf(b, sizeof(b), "/layer_%u/out", i + 1);
+		pb_put_text(&node, 1, a);
+		pb_put_text(&node, 2, b);
+		pb_put_text(&node, 4, "Relu");
+		pb_put_message(&graph, 1, &node);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		pb_put_text(&value, 1, i ? b : "/layer_0/out");
+		pb_put_message(&value, 2, &(struct pb_out){ 0 });
+		pb_put_message(&graph, 11 + i, &value);
+	}
+	pb_put_u64(&model, 1, 8);
+	pb_put_message(&model, 7, &graph);
+	pb_put_u64(&opset, 2, 13);
+	pb_put_message(&model, 8, &opset);
+	assert_false(model.failed);
+	return model;
+}
+
+static void file_is_judged_as_memory_is(void **state)
+{
+	AUTO_PB_OUT chain = chain_of(20000);
+	AUTO_FD dir = open(scratch(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct onnx_model a = { 0 }, b = { 0 };
+	struct why w = { 0 };
+
+	(void)state;
+	assert_true(chain.n > 8 * (size_t)PB_WINDOW);
+	assert_ok(onnx_check(bytes_of(chain.p, chain.n), &a, &w), w);
+	put("chain.onnx", bytes_of(chain.p, chain.n));
+	assert_ok(onnx_check_at(dir, "chain.onnx", &b, &w), w);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_int_equal(a.nodes, 20000);
+	for (size_t cut = 1; cut < chain.n; cut += 65521) {
+		put("chain.onnx", bytes_of(chain.p, cut));
+		assert_int_equal(onnx_check_at(dir, "chain.onnx", &b, NULL), -EBADMSG);
+	}
+}
+
 static void values_of_inner_graphs_end_with_them(void **state)
 {
 	AUTO_ONNX_SCOPE s = { 0 };
@@ -282,6 +331,7 @@ int main(void)
 		cmocka_unit_test(file_of_another_tensor_has_to_be_there_and_long_enough),
 		cmocka_unit_test(link_is_not_followed),
 		cmocka_unit_test(model_of_3_gigabytes_is_checked),
+		cmocka_unit_test(file_is_judged_as_memory_is),
 		cmocka_unit_test(values_of_inner_graphs_end_with_them),
 	};
 

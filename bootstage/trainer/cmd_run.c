@@ -7,7 +7,8 @@
 #include "bootstage/trainer/cmd.h"
 #include "bootstage/trainer/trainer.h"
 
-static const char usage[] = "tandem-train run [--due | --day-one | --job NAME] [--json] [--config FILE] [--root DIR]";
+static const char usage[] =
+	"tandem-train run [--due | --day-one | --job NAME] [--dry-run] [--json] [--config FILE] [--root DIR]";
 
 static void tell_json(const struct train_record *r, const struct train_progress *p)
 {
@@ -28,6 +29,12 @@ static void tell_json(const struct train_record *r, const struct train_progress 
 	}
 	json_end(&j);
 	IGNORE(json_finish(&j, NULL)); /* a reader that went away stops no training */
+}
+
+static void tell_dry(const struct train_record *r, const struct train_progress *p)
+{
+	(void)p;
+	(void)printf("%s%s\n", r->job, r->seed ? ": its first model" : "");
 }
 
 static int exit_of(const struct trainer_want *want, const struct trainer_result *res)
@@ -63,6 +70,7 @@ int cmd_run(int argc, char **argv)
 		{ .name = "due", .help = "only when schedule, quiet hours and load allow it", .flag = &want.due },
 		{ .name = "day-one", .help = "only the first models of jobs that have none", .flag = &day_one },
 		{ .name = "job", .arg = "NAME", .help = "only this one", .value = &job },
+		{ .name = "dry-run", .help = "start nothing, print what would run", .flag = &want.dry_run },
 		{ .name = "json", .help = "print what happens as lines of JSON", .flag = &as_json },
 		PLACES_OPTS(places),
 	};
@@ -74,7 +82,7 @@ int cmd_run(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_setup(PROGRAM, LOG_INFO);
-	want.tell = as_json ? tell_json : NULL;
+	want.tell = as_json ? tell_json : want.dry_run ? tell_dry : NULL;
 	r = trainplaces_open(&places, &w);
 	r = r ? r : trainconf_load(places.root, &conf, &w);
 	r = r ? r : trainjobs_load(places.root, places.sys.product, &jobs, &w);

@@ -99,23 +99,26 @@ static int too_large(struct turn *x, const struct prunefiles *p, char *text, siz
 		return 0;
 	(void)snprintf(text, room, TRAINER_TOO_LARGE ": models take %s, the cap is %s",
 		       format_size(p->plan.model_bytes, models), format_size(x->j->cap_bytes, cap));
+	log_error("critical: job=%s %s", x->j->name, text);
 	return -EDQUOT;
 }
 
-/* What the job may still take has to be there, and the reserve as well (R2, C23); a file system of its own has it already. */
+/*
+ * What the job may still take has to be there, and the reserve as well (R2, C23); a file system of its own has it already. Asked
+ * of the folder above: in a folder with a quota statvfs(2) tells of that.
+ */
 static int has_room(struct turn *x, char *text, size_t room)
 {
 	uint64_t reserve = x->t->want->conf->reserve_bytes, wanted, there;
+	AUTO_FD above = openat(x->cap.fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char a[16], b[16], c[16];
 	struct statvfs st;
 
-	if (x->cap.kind == CAP_LOOP || fstatvfs(x->cap.fd, &st))
+	if (x->cap.kind == CAP_LOOP || above < 0 || fstatvfs(above, &st))
 		return 0;
 	there = (uint64_t)st.f_bavail * st.f_frsize;
 	wanted = x->j->cap_bytes > x->used_bytes ? x->j->cap_bytes - x->used_bytes : 0;
-	/* Where the quota is what df tells, what is there is what the cap leaves. */
-	if (there >= wanted + reserve ||
-	    (x->cap.kind == CAP_PROJECT && there >= wanted && st.f_blocks * st.f_frsize <= x->j->cap_bytes))
+	if (there >= wanted && there - wanted >= reserve)
 		return 0;
 	(void)snprintf(text, room, "no room on the disk: it may take %s, %s are to stay free, %s are there",
 		       format_size(wanted, a), format_size(reserve, b), format_size(there, c));

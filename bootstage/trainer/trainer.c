@@ -163,11 +163,25 @@ static int begin(struct trainer *t, struct why *w)
 
 	if (t->want->mode == TRAIN_ONE)
 		(void)snprintf(r.job, sizeof(r.job), "%s", t->want->only);
-	e = e ? e : trainer_record(t, NULL, &r, w);
-	for (size_t i = 0; !e && i < t->want->jobs->n; i++)
-		if (takes_part(t, i))
-			e = note(t, TRAIN_QUEUED, job_at(t, i), "", w);
-	return e;
+	return e ? e : trainer_record(t, NULL, &r, w);
+}
+
+static bool queued(const struct trainer *t, size_t i)
+{
+	const struct train_turn *turn = trainstate_find(&t->state, job_at(t, i)->name);
+
+	return turn && turn->event;
+}
+
+/* Also of a cycle that goes on: it may have been cut off while they were being queued. */
+static int queue(struct trainer *t, struct why *w)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < t->want->jobs->n; i++)
+		if (takes_part(t, i) && !queued(t, i))
+			r = note(t, TRAIN_QUEUED, job_at(t, i), "", w);
+	return r;
 }
 
 static bool told_to_stop(const struct trainer *t)
@@ -233,6 +247,7 @@ static int cycle(struct trainer *t, struct why *w)
 {
 	int r = goes_on(t) ? 0 : begin(t, w);
 
+	r = r ? r : queue(t, w);
 	while (!r && !t->ret->told) {
 		t->ret->told = told_to_stop(t);
 		if (!t->ret->told)
@@ -262,8 +277,8 @@ static bool due(struct trainer *t)
 
 	if (!t->want->due)
 		return true;
-	trainload_read(&load);
-	d = trainsched_due(&t->want->conf->sched, t->state.begun_us, goes_on(t), now_us(), &load);
+	trainload_read(t->want->places, &load);
+	d = trainsched_due(&t->want->conf->sched, t->state.due_us, goes_on(t), now_us(), &load);
 	if (d != TRAIN_DUE)
 		(void)snprintf(t->ret->reason, sizeof(t->ret->reason), "not due: %s", train_due_name(d));
 	return d == TRAIN_DUE;
@@ -276,6 +291,36 @@ static int must_fit(const struct trainer *t, struct why *w)
 	int r = goes_on(t) ? 0 : disklook_make(t->want->places, t->want->conf, t->want->jobs, &d, w);
 
 	return r ? r : disklook_verdict(&d, w);
+}
+
+/* --- a dry run --- */
+
+/* What is left of the cycle that is open, or all of one to come, as if every job ended well. */
+static bool to_do(const struct trainer *t, size_t i)
+{
+	const struct train_turn *turn = trainstate_find(&t->state, job_at(t, i)->name);
+
+	if (!goes_on(t) || !queued(t, i))
+		return takes_part(t, i);
+	return turn && turn->event != TRAIN_FAILED && turn->event != TRAIN_SKIPPED &&
+	       (turn->event != TRAIN_DONE || (turn->seed && t->want->mode != TRAIN_DAY_ONE));
+}
+
+static void foretell(struct trainer *t)
+{
+	for (size_t i = 0; i < t->want->jobs->n; i++) {
+		struct train_record r = { .event = TRAIN_QUEUED, .cycle = t->state.cycle + !goes_on(t) };
+
+		if (!to_do(t, i))
+			continue;
+		(void)snprintf(r.job, sizeof(r.job), "%s", job_at(t, i)->name);
+		r.seed = job_at(t, i)->exec_seed[0] && !(t->models & (1ull << i));
+		if (r.seed)
+			t->want->tell(&r, NULL);
+		r.seed = false;
+		if (t->want->mode != TRAIN_DAY_ONE)
+			t->want->tell(&r, NULL);
+	}
 }
 
 /* --- all of it --- */
@@ -361,6 +406,10 @@ static int work(struct trainer *t, struct why *w)
 	trainmetrics_save(t->want->places, t->want->jobs, &t->state, t->models);
 	if (!anything(t) || !due(t)) {
 		t->ret->nothing = true;
+		return 0;
+	}
+	if (t->want->dry_run) {
+		foretell(t);
 		return 0;
 	}
 	r = must_fit(t, w);

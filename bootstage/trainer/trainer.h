@@ -18,6 +18,7 @@ struct trainer_want {
 	enum train_mode mode;
 	const char *only; /* of TRAIN_ONE */
 	bool due;         /* only when schedule, quiet hours and load allow it */
+	bool dry_run;     /* start nothing: tell() gets a record of what would run, in its order */
 	/** NULL; or told of every record, and of a job's progress, which is in no record. */
 	void (*tell)(const struct train_record *r, const struct train_progress *p);
 };

@@ -6,9 +6,10 @@
 #ifndef BOOTSTAGE_TRAINER_TRAINLOAD_H
 #define BOOTSTAGE_TRAINER_TRAINLOAD_H
 
+#include "bootstage/trainer/places.h"
 #include "bootstage/trainer/trainsched.h"
 
 /** A kernel without pressure, or with another form of it: ret->known is false. */
-void trainload_read(struct train_load *ret);
+void trainload_read(const struct trainplaces *p, struct train_load *ret);
 
 #endif

@@ -26,6 +26,8 @@ static void begin(struct train_state *s, const struct train_record *r)
 	s->mode = r->mode;
 	s->open = true;
 	s->begun_us = r->time_us;
+	if (r->mode != TRAIN_ONE)
+		s->due_us = r->time_us;
 	(void)snprintf(s->only, sizeof(s->only), "%s", r->job);
 	for (size_t i = 0; i < s->n; i++) {
 		s->at[i].event = 0;

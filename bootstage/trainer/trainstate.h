@@ -27,6 +27,7 @@ struct train_state {
 	char only[TRAINJOB_NAME]; /* of TRAIN_ONE */
 	bool open;                /* it was begun and has no end */
 	int64_t begun_us;
+	int64_t due_us; /* begin of the last one that was not of one job: the schedule counts from it */
 	struct train_turn at[TRAINJOBS_MAX];
 	size_t n;
 };

@@ -103,7 +103,7 @@ TEXT
 job 10-core "cd \$TANDEM_FOLDER; cp $dir/large.onnx core.onnx; cp $dir/large.onnx more.onnx" cap=1M
 job 20-dpi 'exit 0'
 exits 1 'models that are over the cap by themselves' train run
-says 'Model too large for quota'
+says 'critical: job=core Model too large for quota'
 check 'stay' sh -c "cmp large.onnx $folder/core/core.onnx && cmp large.onnx $folder/core/more.onnx"
 check 'an alarm' grep -qx 'tandem_trainer_job_model_too_large{job="core"} 1' r/run/tandem/metrics/trainer.prom
 check 'nothing after it ran' sh -c '! grep -q dpi ran'
@@ -211,7 +211,7 @@ state dpi state skipped
 
 # A real training is told to stop, killed, and goes on from its checkpoint: the model is as if nothing had been.
 machine
-long="$TANDEM_BIN/tandem-seedtrain --source synthetic --epochs 2000"
+long="$TANDEM_BIN/tandem-seedtrain --source synthetic --epochs 1500"
 job 10-core 'exit 0' cap=16M
 sed -i "s|exec=.*|exec=$long|" r/etc/tandem/jobs.d/10-core.job
 run_for() { # run_for SIGNAL: a cycle, which gets it when there is a checkpoint
@@ -258,6 +258,39 @@ check 'the job did not run again' absent ran
 same "$good" core.onnx 'its model was taken'
 state core state done
 
+# Cut off behind each record of a cycle: what was done is not done again, and the rest comes in its order.
+machine
+job 10-core 'exit 0'
+job 20-dpi 'exit 0'
+job 30-agent 'exit 0'
+exits 0 'a whole cycle' train run
+cp r/var/lib/demo/trainer/journal whole
+cat >cut.py <<'TEXT'
+import struct, sys
+data, at, ends, done = open('whole', 'rb').read(), 0, [], []
+while at < len(data):
+    event = data[at + 9]
+    at += 8 + struct.unpack_from('<I', data, at)[0]
+    ends.append(at)
+    done.append((done[-1] if done else 0) + (event in (7, 9)))  # trained, done
+k = int(sys.argv[1])
+if k >= len(ends):
+    sys.exit(1)
+open('r/var/lib/demo/trainer/journal', 'wb').write(data[:ends[k]] + b'\x50\0\0\0torn')
+jobs = ['core', 'dpi', 'agent'][(done[k] + 1) // 2:]
+if k == len(ends) - 1:
+    jobs = ['core', 'dpi', 'agent']  # it has its end: another one
+print(' '.join(jobs))
+TEXT
+k=0 wrong=
+while want=$(python3 cut.py $k); do
+	rm -f ran
+	train run >"$out" 2>"$err" || wrong="$wrong $k:exit"
+	[ "$(cat ran 2>/dev/null | tr '\n' ' ' | sed 's/ $//')" = "$want" ] || wrong="$wrong $k:$(cat ran 2>/dev/null)"
+	k=$((k + 1))
+done
+check "cut off behind each of $k records" test "$k$wrong" = 14
+
 # --- when ---
 machine
 job 10-core 'exit 0'
@@ -274,6 +307,33 @@ rm -r r/var/lib/demo/trainer
 exits 4 'in quiet hours' train run --due
 says 'quiet hours'
 exits 0 'but by hand' train run
+
+sed -i '/quiet-hours/d' r/etc/tandem/trainer.conf
+echo load-limit-io=50 >>r/etc/tandem/trainer.conf
+mkdir -p r/proc/pressure
+for what in cpu io memory; do echo 'some avg10=50.00 avg60=0.00 avg300=0.00 total=0' >r/proc/pressure/$what; done
+rm -r r/var/lib/demo/trainer
+exits 4 'on a busy machine' train run --due
+says 'the machine is busy'
+echo 'some avg10=49.99 avg60=0.00 avg300=0.00 total=0' >r/proc/pressure/io
+exits 0 'which is less so' train run --due
+
+# --- what would be ---
+job 20-dpi 'exit 0' "exec-seed=$dir/seed"
+rm ran
+exits 0 'a dry run' train run --dry-run
+golden 'says what would run' <<'TEXT'
+core
+dpi: its first model
+dpi
+TEXT
+exits 0 'of the first day' train run --dry-run --day-one
+golden 'says that, too' <<'TEXT'
+dpi: its first model
+TEXT
+check 'and starts nothing' absent ran
+rm r/etc/tandem/jobs.d/20-dpi.job
+exits 0 'another cycle' train run
 
 check 'figures for a monitor' grep -qx 'tandem_trainer_job_failing{job="core"} 0' r/run/tandem/metrics/trainer.prom
 check 'the cap is one' grep -qx 'tandem_trainer_job_cap_bytes{job="core"} 3221225472' r/run/tandem/metrics/trainer.prom

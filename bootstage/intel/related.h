@@ -66,6 +66,10 @@ MUST_USE int related_find(struct related_server *s, const struct relquery *q, in
 MUST_USE int related_walk(struct related_server *servers, size_t n, const struct relquery *q, int64_t start,
 			  struct answers *ret, struct why *w);
 
+/** related_find() with one server, or where telemetry has no part in the question; related_walk() with several. One has a connection. */
+MUST_USE int related_any(struct related_server *servers, size_t n, const struct relquery *q, int64_t start,
+			 struct answers *ret, struct why *w);
+
 /* --- for both --- */
 
 /** Prepare a statement, unless this server has it. */

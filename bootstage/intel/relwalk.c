@@ -141,6 +141,20 @@ static int walk_levels(struct walk *k, int64_t start, struct why *w)
 	return r;
 }
 
+/* Each has all names: that one is lost now takes nothing from the answer. */
+static int names(struct walk *k, struct answers *ret, struct why *w)
+{
+	struct why first = { 0 };
+	int r = -ENOTCONN;
+
+	for (size_t i = 0; r && i < k->n_servers; i++)
+		if (!(k->silent & bit(i)))
+			r = related_names(&k->servers[i], k->q, &k->met, ret, &first);
+	if (r && w && !w->code)
+		*w = first;
+	return r;
+}
+
 int related_walk(struct related_server *servers, size_t n, const struct relquery *q, int64_t start, struct answers *ret,
 		 struct why *w)
 {
@@ -153,11 +167,23 @@ int related_walk(struct related_server *servers, size_t n, const struct relquery
 		if (!servers[i].pg)
 			k.silent |= bit(i);
 	r = walk_levels(&k, start, w);
-	r = r ? r : related_names(&servers[leader(&k)], q, &k.met, ret, w);
+	r = r ? r : names(&k, ret, w);
 	reach_free(&k.met);
 	if (r)
 		return r;
 	ret->levels = true;
 	ret->silent = k.silent;
 	return 0;
+}
+
+int related_any(struct related_server *servers, size_t n, const struct relquery *q, int64_t start, struct answers *ret,
+		struct why *w)
+{
+	size_t first = 0;
+
+	if (n > 1 && relquery_has_telemetry(q))
+		return related_walk(servers, n, q, start, ret, w);
+	while (first + 1 < n && !servers[first].pg)
+		first++;
+	return related_find(&servers[first], q, start, ret, w);
 }

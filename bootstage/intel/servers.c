@@ -79,10 +79,7 @@ int servers_related(struct servers *s, const struct relquery *q, int64_t start, 
 
 	for (unsigned int i = 0; i < s->n; i++)
 		at[i].pg = s->at[i].pg.conn ? &s->at[i].pg : NULL;
-	if (s->n > 1 && relquery_has_telemetry(q))
-		return related_walk(at, s->n, q, start, ret, w);
-	at[0].pg = servers_first(s);
-	return related_find(&at[0], q, start, ret, w);
+	return related_any(at, s->n, q, start, ret, w);
 }
 
 /* --- how they are --- */

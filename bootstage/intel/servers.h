@@ -34,7 +34,7 @@ MUST_USE int servers_connect(const struct store_opts *o, const struct intelconf 
 /** The first that is connected. */
 struct pg *servers_first(struct servers *s);
 
-/** related_find() with one server, or where telemetry has no part in the question; related_walk() with several. */
+/** related_any() */
 MUST_USE int servers_related(struct servers *s, const struct relquery *q, int64_t start, struct answers *ret,
 			     struct why *w);
 

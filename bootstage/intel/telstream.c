@@ -11,7 +11,7 @@ void telstream_done(struct telstream *s)
 /* What was not looked at yet. */
 static struct bytes rest(const struct telstream *s)
 {
-	return bytes_of(s->p + s->used, s->n - s->used);
+	return s->n > s->used ? bytes_of(s->p + s->used, s->n - s->used) : (struct bytes){ 0 };
 }
 
 uint8_t *telstream_room(struct telstream *s, size_t *ret)

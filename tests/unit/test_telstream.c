@@ -166,9 +166,21 @@ static void the_last_line_needs_no_end(void **state)
 	telstream_done(&s);
 }
 
+static void a_stream_that_nothing_came_of_has_nothing_left(void **state)
+{
+	struct telstream s = { 0 };
+	struct telstream_found f;
+
+	(void)state;
+	assert_int_equal(telstream_next(&s, made, &f, NULL), -ENODATA);
+	assert_int_equal(telstream_last(&s, made, &f, NULL), -ENODATA);
+	assert_int_equal(telstream_left(&s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stream_that_nothing_came_of_has_nothing_left),
 		cmocka_unit_test(frames_come_whole_however_the_bytes_are_cut),
 		cmocka_unit_test(a_frame_that_is_not_taken_comes_again),
 		cmocka_unit_test(a_line_without_end_is_refused_in_bounded_memory),

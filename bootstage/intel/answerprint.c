@@ -67,3 +67,12 @@ void answer_json(struct json *j, const char *key, const struct answer *a)
 	}
 	json_end(j);
 }
+
+void answers_json_silent(struct json *j, const struct answers *a)
+{
+	json_array(j, "silent");
+	for (unsigned int i = 0; i < RELATED_SERVERS_MAX; i++)
+		if (a->silent >> i & 1)
+			json_u64(j, NULL, i);
+	json_end(j);
+}

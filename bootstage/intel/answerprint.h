@@ -16,5 +16,7 @@ void answer_print(FILE *to, const struct answer *a);
 void answer_print_path(FILE *to, const struct answer *a);
 /** An object with key, kind and name; depth, unless it is 0; and the edge that it was reached over, if that was asked for. */
 void answer_json(struct json *j, const char *key, const struct answer *a);
+/** An array "silent": the numbers of the servers that did not answer. */
+void answers_json_silent(struct json *j, const struct answers *a);
 
 #endif

@@ -10,7 +10,7 @@
 #include "bootstage/intel/cmd.h"
 #include "bootstage/intel/enrich.h"
 #include "bootstage/intel/machine.h"
-#include "bootstage/intel/store.h"
+#include "bootstage/intel/servers.h"
 #include "bootstage/intel/timeword.h"
 
 #define BLOCK     512u /* questions that are in memory at a time */
@@ -26,7 +26,13 @@ struct wanted {
 };
 
 struct counts {
-	uint64_t asked, found;
+	uint64_t asked, found, silent; /* silent: answers that lack what a server has */
+};
+
+/* One for each server; NULL: it is silent. */
+struct pools {
+	struct connpool *at[SHARDS_MAX];
+	unsigned int n, threads;
 };
 
 static int read_wanted(struct wanted *o, struct why *w)
@@ -60,6 +66,7 @@ static void print(const struct enrich *e)
 	}
 	json_text(&j, "reason", e->why.text);
 	json_bool(&j, "cut", e->related.cut);
+	answers_json_silent(&j, &e->related);
 	json_array(&j, "related");
 	for (size_t i = 0; i < e->related.n; i++)
 		answer_json(&j, NULL, &e->related.at[i]);
@@ -100,23 +107,23 @@ static void read_block(FILE *from, struct block *b, struct why *w)
 		b->items[b->n].text = b->text[b->n];
 }
 
-static int run_block(struct connpool *pool, unsigned int threads, const struct wanted *o, struct block *b,
-		     struct counts *counts, struct why *w)
+static int run_block(const struct pools *p, const struct wanted *o, struct block *b, struct counts *counts,
+		     struct why *w)
 {
-	int r = enrich_run(pool, threads, &o->query, b->items, b->n, w);
+	int r = enrich_run(p->at, p->n, p->threads, &o->query, b->items, b->n, w);
 
 	for (size_t i = 0; i < b->n; i++) {
 		if (!r)
 			print(&b->items[i]);
 		counts->asked++;
 		counts->found += b->items[i].start.n;
+		counts->silent += b->items[i].related.silent != 0;
 		enrich_free(&b->items[i]);
 	}
 	return r || !ferror(stdout) ? r : fail_errno(w, "output");
 }
 
-static int run(struct connpool *pool, unsigned int threads, const struct wanted *o, FILE *from, struct counts *counts,
-	       struct why *w)
+static int run(const struct pools *p, const struct wanted *o, FILE *from, struct counts *counts, struct why *w)
 {
 	AUTO_FREE struct block *b = calloc(1, sizeof(*b));
 	struct why list = { 0 };
@@ -126,34 +133,76 @@ static int run(struct connpool *pool, unsigned int threads, const struct wanted 
 		if (r)
 			return r;
 		read_block(from, b, &list);
-		r = run_block(pool, threads, o, b, counts, w);
+		r = run_block(p, o, b, counts, w);
 	} while (b->n == BLOCK);
 	return r || !list.code ? r : fail(w, list.code, "%s", list.text);
+}
+
+static int open_pool(const struct store_opts *o, const struct intelconf *c, const struct machine *m, struct pools *p,
+		     unsigned int i, struct why *w)
+{
+	struct pool_plan plan;
+	int r = store_pool(o, c, m, &plan, &p->at[i], w);
+
+	if (r)
+		return r;
+	cmd_pool_warn(&plan);
+	p->threads = plan.size < p->threads ? plan.size : p->threads;
+	return 0;
+}
+
+/* One that does not answer is told of, as long as there is another. */
+static int open_pools(const struct store_opts *opts, const struct intelconf *c, const struct machine *m,
+		      struct pools *p, struct why *w)
+{
+	unsigned int good = 0;
+	int r = 0;
+
+	p->n = servers_count(opts, c);
+	p->threads = (unsigned int)m->cores * PER_CORE;
+	for (unsigned int i = 0; i < p->n; i++) {
+		const struct store_opts other = { .connect = c->servers[i].connect, .config = opts->config };
+		struct why cause = { 0 };
+		int one = open_pool(i == 0 ? opts : &other, c, m, p, i, &cause);
+
+		good += one == 0;
+		if (one && p->n > 1)
+			log_warn("server %u: %s", i, cause.text);
+		if (one && w && !w->code)
+			*w = cause;
+		r = r ? r : one;
+	}
+	if (good > 0 && w)
+		*w = (struct why){ 0 };
+	return good > 0 ? 0 : r;
+}
+
+static void close_pools(struct pools *p)
+{
+	for (unsigned int i = 0; i < p->n; i++) {
+		if (p->at[i] && connpool_look(p->at[i]).lowered[0])
+			log_warn("connections lowered to %u: %s", connpool_look(p->at[i]).size,
+				 connpool_look(p->at[i]).lowered);
+		connpool_free(&p->at[i]);
+	}
 }
 
 static int enrich(const struct store_opts *opts, const char *path, const struct wanted *o, struct counts *counts,
 		  struct why *w)
 {
+	static struct intelconf c;
 	AUTO_FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "re");
-	AUTO_CONNPOOL *pool = NULL;
-	struct pool_plan plan;
-	struct intelconf c;
+	struct pools pools = { 0 };
 	struct machine m;
-	unsigned int threads;
 	int r;
 
 	if (!file && strcmp(path, "-") != 0)
 		return fail_errno(w, "%s", path);
 	r = store_config(opts, &c, w);
 	r = r ? r : machine_read(NULL, NULL, &m, w);
-	r = r ? r : store_pool(opts, &c, &m, &plan, &pool, w);
-	if (r)
-		return r;
-	threads = m.cores * PER_CORE < plan.size ? (unsigned int)m.cores * PER_CORE : plan.size;
-	cmd_pool_warn(&plan);
-	r = run(pool, threads, o, file ? file : stdin, counts, w);
-	if (connpool_look(pool).lowered[0])
-		log_warn("connections lowered to %u: %s", connpool_look(pool).size, connpool_look(pool).lowered);
+	r = r ? r : open_pools(opts, &c, &m, &pools, w);
+	r = r ? r : run(&pools, o, file ? file : stdin, counts, w);
+	close_pools(&pools);
 	return r;
 }
 
@@ -188,5 +237,8 @@ int cmd_enrich(int argc, char **argv)
 	if (r)
 		return why_report(&w, PROGRAM);
 	(void)fprintf(stderr, PROGRAM ": %" PRIu64 " asked for, %" PRIu64 " known\n", counts.asked, counts.found);
-	return EXIT_DONE;
+	if (counts.silent)
+		(void)fprintf(stderr, PROGRAM ": %" PRIu64 " answers lack the telemetry of a server that is silent\n",
+			      counts.silent);
+	return counts.silent ? EXIT_FAILED : EXIT_DONE;
 }

@@ -76,11 +76,7 @@ static int print_json(const struct relquery *q, const struct answer *start, cons
 	json_time(&j, "to", q->to_us);
 	json_u64(&j, "count", a->n);
 	json_bool(&j, "cut", a->cut);
-	json_array(&j, "silent");
-	for (unsigned int i = 0; i < SHARDS_MAX; i++)
-		if (a->silent >> i & 1)
-			json_u64(&j, NULL, i);
-	json_end(&j);
+	answers_json_silent(&j, a);
 	json_array(&j, "related");
 	for (size_t i = 0; i < a->n; i++)
 		answer_json(&j, NULL, &a->at[i]);

@@ -14,7 +14,8 @@ void enrich_free(struct enrich *e)
 #define PAUSE_NS 200000000
 
 struct work {
-	struct connpool *pool;
+	struct connpool *const *pools;
+	unsigned int n_pools;
 	const struct relquery *query;
 	struct enrich *items;
 	size_t n;
@@ -24,37 +25,72 @@ struct work {
 
 struct worker {
 	struct work *work;
-	struct related_server server; /* server.pg is NULL: no connection */
+	struct related_server at[SHARDS_MAX]; /* at.pg is NULL: no connection */
 	struct why why;
 	int r;
 };
 
-/* Who had the connection before may have left statements of the same names. */
-static int join(struct worker *k, struct why *w)
+/* NULL: there is none. */
+static struct pg *first(const struct worker *k)
 {
+	for (unsigned int i = 0; i < k->work->n_pools; i++)
+		if (k->at[i].pg)
+			return k->at[i].pg;
+	return NULL;
+}
+
+/* Who had the connection before may have left statements of the same names. */
+static int join_one(struct worker *k, unsigned int i, struct why *w)
+{
+	struct connpool *pool = k->work->pools[i];
 	struct pg *p = NULL;
-	int r = connpool_get(k->work->pool, ENRICH_WAIT_MS, &p, w);
+	int r = pool ? connpool_get(pool, ENRICH_WAIT_MS, &p, w) : fail(w, -ENOTCONN, "server %u is silent", i);
 
 	if (r)
 		return r;
-	k->server = (struct related_server){ .pg = p };
-	return pg_run(p, "DEALLOCATE ALL", w);
+	r = pg_run(p, "DEALLOCATE ALL", w);
+	if (r)
+		connpool_put(pool, p);
+	else
+		k->at[i] = (struct related_server){ .pg = p };
+	return r;
 }
 
-static void leave(struct worker *k)
+static int join(struct worker *k, struct why *w)
 {
-	if (k->server.pg)
-		connpool_put(k->work->pool, k->server.pg);
-	k->server.pg = NULL;
+	struct why cause = { 0 };
+	int r = 0;
+
+	for (unsigned int i = 0; i < k->work->n_pools; i++) {
+		int one = join_one(k, i, &cause);
+
+		r = r ? r : one;
+	}
+	if (first(k))
+		return 0;
+	if (w && !w->code)
+		*w = cause;
+	return r;
+}
+
+/* Those that died; all: at the end. */
+static void leave(struct worker *k, bool all)
+{
+	for (unsigned int i = 0; i < k->work->n_pools; i++) {
+		if (!k->at[i].pg || (!all && pg_alive(k->at[i].pg)))
+			continue;
+		connpool_put(k->work->pools[i], k->at[i].pg);
+		k->at[i].pg = NULL;
+	}
 }
 
 static int answer(struct worker *k, struct enrich *e)
 {
 	struct answers near = { 0 };
-	int r = lookup_node(k->server.pg, e->text, &e->start, &near, &e->why);
+	int r = lookup_node(first(k), e->text, &e->start, &near, &e->why);
 
 	answers_free(&near);
-	return r ? r : related_find(&k->server, k->work->query, e->start.at[0].id, &e->related, &e->why);
+	return r ? r : related_any(k->at, k->work->n_pools, k->work->query, e->start.at[0].id, &e->related, &e->why);
 }
 
 /* What is the question's own fault, or that it is too large, is no reason to stop. */
@@ -63,14 +99,13 @@ static bool is_own(int r)
 	return r == -ENODATA || r == -ENOTUNIQ || r == -EINVAL || r == -ETIMEDOUT || r == -EBADMSG;
 }
 
-/* With the connection that there is, or a new one. */
+/* With the connections that there are, or new ones. */
 static int try(struct worker *k, struct enrich *e)
 {
-	int r = k->server.pg ? 0 : join(k, &e->why);
+	int r = first(k) ? 0 : join(k, &e->why);
 
 	r = r ? r : answer(k, e);
-	if (k->server.pg && !pg_alive(k->server.pg))
-		leave(k);
+	leave(k, false);
 	return r;
 }
 
@@ -79,7 +114,7 @@ static int ask(struct worker *k, struct enrich *e)
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	int r = try(k, e);
 
-	for (unsigned int i = 1; i < TRIES && r && !is_own(r) && !k->server.pg; i++) {
+	for (unsigned int i = 1; i < TRIES && r && !is_own(r) && !first(k); i++) {
 		(void)nanosleep(&pause, NULL);
 		enrich_free(e);
 		e->why = (struct why){ 0 };
@@ -100,16 +135,16 @@ static void *run(void *arg)
 			break;
 		k->r = ask(k, &work->items[i]);
 	}
-	leave(k);
+	leave(k, true);
 	if (k->r)
 		atomic_store(&work->stop, true);
 	return NULL;
 }
 
-int enrich_run(struct connpool *pool, unsigned int threads, const struct relquery *q, struct enrich *items, size_t n,
-	       struct why *w)
+int enrich_run(struct connpool *const *pools, unsigned int n_pools, unsigned int threads, const struct relquery *q,
+	       struct enrich *items, size_t n, struct why *w)
 {
-	struct work work = { .pool = pool, .query = q, .items = items, .n = n };
+	struct work work = { .pools = pools, .n_pools = n_pools, .query = q, .items = items, .n = n };
 	AUTO_FREE struct worker *workers = calloc(ENRICH_THREADS_MAX, sizeof(*workers));
 	pthread_t ids[ENRICH_THREADS_MAX];
 	unsigned int started = 0, wanted = threads < ENRICH_THREADS_MAX ? threads : ENRICH_THREADS_MAX;

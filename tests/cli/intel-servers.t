@@ -166,9 +166,22 @@ exits 0 'the same again' ingest one.json
 check 'is nothing new' test $(($(everywhere "SELECT count(*) FROM telemetry_edges $today"))) = 40
 exits 0 'from one agent to another, over a feed: nothing' related x-host:pc1 --depth 1 --kind connected --json
 prints '"count": 1'
+seq 40 | sed 's/^/x-host:pc/' >hosts
+enriched() { # how many of the list have something that is related, and how many answers name server 1 as silent
+	python3 -c 'import json, sys
+a = [json.loads(l) for l in open(sys.argv[1])]
+print(sum(len(x["related"]) for x in a), sum(x["silent"] == [1] for x in a))' "$out"
+}
+exits 0 'a list of them' tandem-intel enrich --config intel.conf hosts --depth 1 --kind connected
+check 'is answered by both' test "$(enriched)" = '40 0'
+at_first=$(at first "SELECT count(DISTINCT agent_id) FROM telemetry_edges $today")
 pg_use second
 pg_kill
 pg_use first
+exits 1 'with one that is dead' tandem-intel enrich --config intel.conf hosts --depth 1 --kind connected
+check 'by the other, and each answer says so' test "$(enriched)" = "$at_first 40"
+says '40 answers lack the telemetry of a server that is silent'
+exits 0 'what needs none of it is whole' tandem-intel enrich --config intel.conf hosts --intel
 frames 2 >two.json
 ingest two.json >"$out" 2>"$err"
 pg_use second

@@ -194,6 +194,7 @@ int load_open(const struct load_options *o, struct load **ret, struct why *w)
 	l->c.o.bytes = o->bytes ? o->bytes : BYTES;
 	l->n_lanes = o->lanes ? o->lanes : LANES;
 	l->n_lanes = l->n_lanes < LOAD_LANES_MAX ? l->n_lanes : LOAD_LANES_MAX;
+	r = load_ids_init(&l->c.ids, w);
 	for (unsigned int i = 0; !r && i < l->n_lanes; i++)
 		r = load_lane_open(&l->lanes[i], &l->c, w);
 	r = r ? r : feed_number(l, w);
@@ -210,6 +211,7 @@ void load_close(struct load *l)
 		return;
 	for (unsigned int i = 0; i < l->n_lanes; i++)
 		load_lane_close(&l->lanes[i]);
+	load_ids_free(&l->c.ids);
 	free(l);
 }
 

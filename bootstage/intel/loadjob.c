@@ -1,7 +1,5 @@
 #include "bootstage/intel/loadjob.h"
 
-#include <sodium/crypto_shorthash.h>
-#include <sodium/randombytes.h>
 #include <stdlib.h>
 
 void load_job_free(struct load_job *j)
@@ -94,35 +92,27 @@ int load_job_told(struct load_job *j, const PGresult *rows, struct why *w)
 
 /* --- nodes --- */
 
-static const uint8_t *hash_key(void)
+static uint32_t *slot_of(const struct load_job *j, const struct load_mark *m)
 {
-	static uint8_t key[crypto_shorthash_KEYBYTES];
-	static bool made;
+	uint64_t at = m->high & (j->n_slots - 1);
 
-	if (!made)
-		randombytes_buf(key, sizeof(key));
-	made = true;
-	return key;
-}
-
-static uint32_t *slot_of(const struct load_job *j, struct bytes key)
-{
-	uint64_t h;
-
-	(void)crypto_shorthash((uint8_t *)&h, key.p, key.n, hash_key());
-	for (h &= j->n_slots - 1; j->slots[h]; h = (h + 1) & (j->n_slots - 1))
-		if (bytes_equal(j->keys[j->slots[h] - 1].key, key))
-			break;
-	return &j->slots[h];
+	while (j->slots[at] && !load_mark_equal(&j->keys[j->slots[at] - 1].mark, m))
+		at = (at + 1) & (j->n_slots - 1);
+	return &j->slots[at];
 }
 
 /* The place of a key in the table; there is room. */
 static uint32_t name(struct load_job *j, struct bytes key)
 {
-	uint32_t *slot = slot_of(j, key);
+	struct load_mark m = load_mark(key);
+	uint32_t *slot = slot_of(j, &m);
 
 	if (!*slot) {
-		j->keys[j->n_keys] = (struct load_key){ .key = key };
+		j->keys[j->n_keys] = (struct load_key){
+			.key = key,
+			.mark = m,
+			.id = j->known_ids ? load_ids_get(j->known_ids, &m) : 0,
+		};
 		*slot = (uint32_t)++j->n_keys;
 	}
 	return *slot - 1;
@@ -148,18 +138,27 @@ static int names_room(struct load_job *j, struct why *w)
 	return j->keys && j->slots && j->ends && j->claims ? 0 : no_memory(w);
 }
 
-static void name_node(struct load_job *j, const struct load_entry *e, size_t i)
+static void name_node(struct load_job *j, struct load_wanted *wanted, size_t i)
 {
+	const struct load_entry *e = wanted->e;
 	const struct node *n = &e->r.nodes[i];
-	struct load_key *k = &j->keys[name(j, n->key)];
+	uint32_t at = name(j, n->key);
+	struct load_key *k = &j->keys[at];
 	enum load_want want = i == 0 && e->r.is_node ? WANT_NODE : WANT_OBSERVABLE;
 
+	if (i == 0)
+		wanted->node = at;
 	if (k->want > want || (k->want == want && want == WANT_OBSERVABLE))
 		return;
 	k->want = want;
 	k->kind = n->kind;
 	k->name = n->name;
 	k->owner = want == WANT_NODE ? e : NULL;
+}
+
+static bool is_made(const struct load_key *k)
+{
+	return k->want != WANT_ID && k->id == 0;
 }
 
 int load_job_names(struct load_job *j, struct why *w)
@@ -171,16 +170,14 @@ int load_job_names(struct load_job *j, struct why *w)
 
 		j->wanted[i].ends_at = j->n_ends;
 		for (size_t k = 0; k < e->r.n_nodes; k++)
-			name_node(j, e, k);
+			name_node(j, &j->wanted[i], k);
 		for (size_t k = 0; k < e->r.n_edges; k++) {
 			j->ends[j->n_ends++] = name(j, e->r.edges[k].src);
 			j->ends[j->n_ends++] = name(j, e->r.edges[k].dst);
 		}
 	}
-	for (size_t i = 0; !r && i < j->n_keys; i++) {
-		j->n_observables += j->keys[i].want == WANT_OBSERVABLE;
-		j->n_nodes += j->keys[i].want == WANT_NODE;
-	}
+	for (size_t i = 0; !r && i < j->n_keys; i++)
+		j->n_made += is_made(&j->keys[i]);
 	return r;
 }
 
@@ -237,7 +234,7 @@ static void node_versions(const struct load_key *const *order, size_t n, struct 
 
 void load_job_made(const struct load_job *j, struct pg_params *p)
 {
-	SCRATCH(const struct load_key *, order, j->n_observables + j->n_nodes);
+	SCRATCH(const struct load_key *, order, j->n_made);
 	size_t n = 0;
 
 	if (!order) {
@@ -245,7 +242,7 @@ void load_job_made(const struct load_job *j, struct pg_params *p)
 		return;
 	}
 	for (size_t i = 0; i < j->n_keys; i++)
-		if (j->keys[i].want != WANT_ID)
+		if (is_made(&j->keys[i]))
 			order[n++] = &j->keys[i];
 	qsort(order, n, sizeof(order[0]), by_key); /* NOLINT(bugprone-sizeof-expression): of pointers */
 	node_texts(order, n, p);
@@ -255,11 +252,13 @@ void load_job_made(const struct load_job *j, struct pg_params *p)
 int load_job_fresh(struct load_job *j, const PGresult *rows, struct why *w)
 {
 	for (int i = 0; i < PQntuples(rows); i++) {
-		uint32_t at = *slot_of(j, pg_get_text(rows, i, 0));
+		struct load_mark m = load_mark(pg_get_text(rows, i, 0));
+		uint32_t at = *slot_of(j, &m);
 
 		if (at == 0)
 			return odd(w);
 		j->keys[at - 1].fresh = true;
+		j->keys[at - 1].id = pg_get_int(rows, i, 1);
 		j->n_fresh += j->keys[at - 1].want == WANT_NODE;
 	}
 	return 0;
@@ -268,28 +267,37 @@ int load_job_fresh(struct load_job *j, const PGresult *rows, struct why *w)
 void load_job_keys(const struct load_job *j, struct pg_params *p)
 {
 	SCRATCH(struct bytes, texts, j->n_keys);
+	size_t n = 0;
 
 	if (!texts) {
 		p->no_memory = true;
 		return;
 	}
 	for (size_t i = 0; i < j->n_keys; i++)
-		texts[i] = j->keys[i].key;
-	pg_param_texts(p, texts, j->n_keys);
+		if (j->keys[i].id == 0)
+			texts[n++] = j->keys[i].key;
+	pg_param_texts(p, texts, n);
 }
 
 int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w)
 {
-	if ((size_t)PQntuples(rows) != j->n_keys)
-		return odd(w);
-	for (int i = 0; i < PQntuples(rows); i++) {
-		int64_t at = pg_get_int(rows, i, 0);
+	int n = PQntuples(rows), i = 0;
 
-		if (at < 1 || (uint64_t)at > j->n_keys)
+	for (size_t k = 0; k < j->n_keys; k++) {
+		if (j->keys[k].id)
+			continue;
+		if (i >= n || pg_get_int(rows, i, 0) != i + 1)
 			return odd(w);
-		j->keys[at - 1].id = pg_get_int(rows, i, 1);
+		j->keys[k].id = pg_get_int(rows, i++, 1);
 	}
-	return 0;
+	return i == n ? 0 : odd(w);
+}
+
+void load_job_keep_ids(const struct load_job *j, struct load_ids *ids)
+{
+	for (size_t i = 0; i < j->n_keys; i++)
+		if (j->keys[i].id)
+			load_ids_put(ids, &j->keys[i].mark, j->keys[i].id);
 }
 
 /* --- edges --- */
@@ -590,7 +598,7 @@ void load_job_record_row(const struct load_job *j, size_t i, struct pg_rows *row
 	pg_put_uuid(rows, &e->hash);
 	pg_put_bool(rows, e->r.revoked);
 	if (e->r.is_node && e->r.n_nodes)
-		pg_put_i64(rows, j->keys[*slot_of(j, e->r.nodes[0].key) - 1].id);
+		pg_put_i64(rows, j->keys[j->wanted[i].node].id);
 	else
 		pg_put_null(rows);
 	if (claims)

@@ -11,6 +11,7 @@
 #define BOOTSTAGE_INTEL_LOADJOB_H
 
 #include "bootstage/intel/loadbatch.h"
+#include "bootstage/intel/loadids.h"
 
 enum load_want {
 	WANT_ID,         /* only looked up: the end of an edge */
@@ -20,6 +21,7 @@ enum load_want {
 
 struct load_key {
 	struct bytes key, name;
+	struct load_mark mark; /* of key */
 	enum node_kind kind;
 	enum load_want want;
 	const struct load_entry *owner; /* WANT_NODE: the record */
@@ -35,10 +37,11 @@ struct load_edge {
 	bool there; /* the table has it already, and what is said more was added */
 };
 
-/* A record that is wanted, and where the ends of its edges are in `ends`. */
+/* A record that is wanted, where the ends of its edges are in `ends`, and its own node in `keys`, if it is one. */
 struct load_wanted {
 	struct load_entry *e;
 	size_t ends_at;
+	uint32_t node;
 };
 
 struct load_dangling {
@@ -46,14 +49,15 @@ struct load_dangling {
 	const struct edge *edge;
 };
 
-/* Start with { 0 } and the first four. */
+/* Start with { 0 } and the first few. */
 struct load_job {
 	struct load_batch *batch;
 	size_t first, n; /* records of the batch */
 	int32_t feed;
 	bool careful; /* others store the same edges now: each by itself, whether it is there or not */
 	bool sure;    /* no edge is there, unless an older version of its record said it: nobody looks */
-	const struct load_batch *aside; /* NULL: what dangles waits in the store */
+	const struct load_batch *aside;   /* NULL: what dangles waits in the store */
+	const struct load_ids *known_ids; /* NULL: none */
 
 	struct load_wanted *wanted;
 	size_t n_wanted, n_newer, n_refused;
@@ -62,9 +66,9 @@ struct load_job {
 	size_t n_keys;
 	uint32_t *slots; /* of keys: index + 1 */
 	size_t n_slots;
-	size_t n_observables, n_nodes; /* of keys; n_nodes: WANT_NODE */
-	size_t n_fresh, n_known;       /* of n_nodes: made just now; there before, and to become what the record says */
-	uint32_t *ends;                /* indices of keys: source, destination */
+	size_t n_made;           /* of keys, nodes that are to be there, and of which nobody knows whether they are */
+	size_t n_fresh, n_known; /* of WANT_NODE: made just now; there before, and to become what the record says */
+	uint32_t *ends;          /* indices of keys: source, destination */
 	size_t n_ends;
 	struct load_edge *edges; /* each once, by their key */
 	size_t n_edges, n_there;
@@ -84,14 +88,16 @@ MUST_USE int load_job_told(struct load_job *j, const PGresult *rows, struct why 
 
 /** The nodes that what is wanted names, each once. */
 MUST_USE int load_job_names(struct load_job *j, struct why *w);
-/** Kinds, keys, names, times, revoked and whether they are records, $1 to $6, of nodes that are to be there. */
+/** Kinds, keys, names, times, revoked and whether they are records, $1 to $6, of the n_made nodes. */
 void load_job_made(const struct load_job *j, struct pg_params *p);
-/** Rows of (key): those that were not there before. */
+/** Rows of (key, number): those that were not there before. */
 MUST_USE int load_job_fresh(struct load_job *j, const PGresult *rows, struct why *w);
-/** Keys, $1. */
+/** Keys whose numbers are not known, $1. */
 void load_job_keys(const struct load_job *j, struct pg_params *p);
 /** Rows of (place from 1, number: 0 there is none). */
 MUST_USE int load_job_ids(struct load_job *j, const PGresult *rows, struct why *w);
+/** Keep the numbers; what made the nodes is durable. */
+void load_job_keep_ids(const struct load_job *j, struct load_ids *ids);
 /** Sort the edges into those that can be stored and those that dangle, and put aside what can be. */
 MUST_USE int load_job_edges(struct load_job *j, struct why *w);
 

@@ -101,6 +101,7 @@ static void range_start(struct load_lane *l)
 				    .feed = l->c->feed,
 				    .careful = l->careful > 0,
 				    .sure = l->sure,
+				    .known_ids = &l->c->ids,
 				    .aside = l->c->last ? NULL : &l->aside };
 	l->step = 0;
 	l->why = (struct why){ 0 };
@@ -165,6 +166,8 @@ static int range_done(struct load_lane *l)
 	if (r)
 		return r;
 	count(&l->c->stats, &l->job);
+	if (l->job.n_wanted) /* or nothing was committed behind the nodes */
+		load_job_keep_ids(&l->job, &l->c->ids);
 	learn(l);
 	range_end(l);
 	return 0;
@@ -269,6 +272,7 @@ static int reconnect(struct load_lane *l, struct why *w)
 		pg_close(&l->pg);
 		r = connect_lane(l, &last);
 		if (!r) {
+			load_ids_clear(&l->c->ids); /* perhaps of a server that forgets, or of another one */
 			l->c->stats.reconnects++;
 			return 0;
 		}

@@ -36,6 +36,7 @@ struct load_common {
 	int32_t feed;
 	bool last; /* nothing is put aside any more */
 	struct load_stats stats;
+	struct load_ids ids; /* of nodes that are in the store for good */
 };
 
 /* Records of a batch that go together, and how often they have failed. */

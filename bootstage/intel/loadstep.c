@@ -31,10 +31,10 @@ static const char *const MADE =
 	"k.modified, k.revoked <> 0, CASE WHEN k.record <> 0 THEN $7::int4 END "
 	"FROM unnest($1::int2[], $2::text[], $3::text[], $4::timestamptz[], $5::int2[], $6::int2[]) "
 	"k (kind, key, name, modified, revoked, record) "
-	"WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.key = k.key) ON CONFLICT (key) DO NOTHING RETURNING key";
+	"WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.key = k.key) ON CONFLICT (key) DO NOTHING RETURNING key, node_id";
 
 static const char *const IDS = "SELECT k.i::int4, coalesce(n.node_id, 0) FROM unnest($1::text[]) "
-			       "WITH ORDINALITY k (key, i) LEFT JOIN nodes n ON n.key = k.key";
+			       "WITH ORDINALITY k (key, i) LEFT JOIN nodes n ON n.key = k.key ORDER BY k.i";
 
 /*
  * n goes down first, and what is still at 0 goes at the end: most of it is said again by the newer version. What another
@@ -101,7 +101,7 @@ static bool any_wanted(const struct load_job *j)
 
 static bool any_made(const struct load_job *j)
 {
-	return j->n_observables + j->n_nodes > 0;
+	return j->n_made > 0;
 }
 
 static bool any_newer(const struct load_job *j)

@@ -79,17 +79,20 @@ static void tell(struct load_job *j, const char *columns, const int64_t *values,
 	PQclear(r);
 }
 
-/* Keys of nodes that were made. */
+/* Keys of nodes that were made, with the numbers 100, 101... */
 static void tell_keys(struct load_job *j, const char *const *keys, int n, int want)
 {
 	PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-	PGresAttDesc d = { .name = (char[]){ "key" }, .format = 1 };
-	char copy[20];
+	PGresAttDesc d[2] = { { .name = (char[]){ "key" }, .format = 1 },
+			      { .name = (char[]){ "node_id" }, .format = 1 } };
+	char copy[20], id[8] = { 0 };
 
-	assert_int_equal(PQsetResultAttrs(r, 1, &d), 1);
+	assert_int_equal(PQsetResultAttrs(r, 2, d), 1);
 	for (int i = 0; i < n; i++) {
 		(void)snprintf(copy, sizeof(copy), "%s", keys[i]);
+		id[7] = (char)(100 + i);
 		assert_int_equal(PQsetvalue(r, i, 0, copy, (int)strlen(copy)), 1);
+		assert_int_equal(PQsetvalue(r, i, 1, id, sizeof(id)), 1);
 	}
 	assert_int_equal(load_job_fresh(j, r, NULL), want);
 	PQclear(r);
@@ -100,7 +103,8 @@ static void all_new_becomes_nodes_edges_and_what_dangles(void **state)
 	static const int64_t told[] = { 1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0, 5, 0, 0 };
 	struct load_batch b;
 	struct load_job j = { .batch = &b, .n = 5, .feed = 1 };
-	int64_t ids[8];
+	static const int64_t ids[] = { 1, 200, 2,
+				       0 }; /* the indicator, which was there, and the intrusion set, which is not */
 
 	(void)state;
 	fill(&b);
@@ -109,16 +113,13 @@ static void all_new_becomes_nodes_edges_and_what_dangles(void **state)
 	assert_int_equal(j.n_newer, 0);
 	assert_int_equal(load_job_names(&j, NULL), 0);
 	assert_int_equal(j.n_keys, 4); /* indicator, hash, malware, intrusion set */
-	assert_int_equal(j.n_nodes, 2);
-	assert_int_equal(j.n_observables, 1);
-	for (int i = 0; i < 4; i++) {
-		ids[2 * i] = i + 1;
-		ids[2 * i + 1] = j.keys[i].want == WANT_ID ? 0 : 100 + i;
-	}
+	assert_int_equal(j.n_made, 3);
 	tell_keys(&j, (const char *const[]){ "malware--1", "x-hash--1" }, 2, 0);
 	tell_keys(&j, (const char *const[]){ "malware--2" }, 1, -EPROTO);
 	assert_int_equal(j.n_fresh, 1); /* of those that are records */
-	tell(&j, "ii", ids, 4, load_job_ids, 0);
+	tell(&j, "ii", ids, 1, load_job_ids, -EPROTO);
+	j.keys[0].id = 0;
+	tell(&j, "ii", ids, 2, load_job_ids, 0);
 	assert_int_equal(load_job_edges(&j, NULL), 0);
 	assert_int_equal(j.n_edges, 2);
 	assert_int_equal(j.n_dangling, 1);
@@ -130,6 +131,39 @@ static void all_new_becomes_nodes_edges_and_what_dangles(void **state)
 		}
 	load_job_free(&j);
 	load_batch_done(&b);
+}
+
+/* What an earlier batch met is neither made nor asked for. */
+static void numbers_that_are_known_are_kept(void **state)
+{
+	static const int64_t told[] = { 1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0, 5, 0, 0 };
+	static const int64_t ids[] = { 1, 7, 2, 8, 3, 9, 4, 0 }, rest[] = { 1, 10 };
+	struct load_ids known = { 0 };
+
+	(void)state;
+	assert_int_equal(load_ids_init(&known, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		struct load_batch b;
+		struct load_job j = { .batch = &b, .n = 5, .feed = 1, .known_ids = &known };
+		AUTO_PG_PARAMS p = { 0 };
+
+		fill(&b);
+		tell(&j, "ibb", told, 5, load_job_told, 0);
+		assert_int_equal(load_job_names(&j, NULL), 0);
+		assert_int_equal(j.n_made, i ? 0 : 3);
+		load_job_keys(&j, &p);
+		assert_int_equal(((const uint8_t *)p.values[0])[15], i ? 1 : 4); /* elements */
+		tell(&j, "ii", i ? rest : ids, i ? 1 : 4, load_job_ids, 0);
+		assert_int_equal(load_job_edges(&j, NULL), 0);
+		assert_int_equal(j.n_dangling, i ? 0 : 1);
+		assert_int_equal(j.n_known, 2);
+		load_job_keep_ids(&j, &known);
+		load_job_free(&j);
+		load_batch_done(&b);
+	}
+	load_ids_clear(&known);
+	assert_int_equal(load_ids_get(&known, &(struct load_mark){ 0 }), 0);
+	load_ids_free(&known);
 }
 
 /* The relationship that dangles, as long as there is room; what it names is still asked for with the others. */
@@ -252,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_new_becomes_nodes_edges_and_what_dangles),
+		cmocka_unit_test(numbers_that_are_known_are_kept),
 		cmocka_unit_test(what_dangles_is_put_aside_where_there_is_room),
 		cmocka_unit_test(a_node_is_changed_with_its_record),
 		cmocka_unit_test(what_is_known_or_in_quarantine_is_left_out),

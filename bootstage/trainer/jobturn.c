@@ -310,6 +310,8 @@ static int settle(struct turn *x, const struct trainproc_result *res, struct why
 	AUTO_PRUNEFILES p = { 0 };
 
 	say_end(x, res, end, sizeof(end));
+	if (cap_usage(&x->cap, &x->used_bytes, NULL) == 0) /* it may have been quicker than a tick */
+		x->full = x->full || cap_reached(&x->cap, x->used_bytes);
 	enforce(x, false, &p);
 	x->full = x->full || cap_reached(&x->cap, x->most_bytes); /* since the last look, too */
 	if (x->most_bytes > x->j->cap_bytes)

@@ -21,6 +21,7 @@ mount --bind etc /etc/tandem && mount --bind lib /var/lib && mount --bind run /r
 mkdir -p /etc/tandem/jobs.d
 printf '[system]\nproduct=demo\ncompatible=demo\nmode=host\n' >/etc/tandem/system.conf
 printf '[trainer]\nquota=scan\nreserve=0\n' >/etc/tandem/trainer.conf
+{ printf '[swap]\npolicy=profile\n'; printf '[profile.%s]\nswap=0\n' small medium massive; } >/etc/tandem/tuning.conf # no claims on this disk
 
 n=0
 ok() { # ok NAME: the result of the command before
@@ -98,5 +99,23 @@ import json
 peak = json.load(open("out"))["jobs"][0]["peak_memory_bytes"]
 assert 64 << 20 <= peak < 512 << 20, peak'
 ok 'its peak of memory is known'
+
+# R1, R2, R7: a file system of its own holds a job, and is there again after a boot.
+if [ -e /dev/loop-control ] && command -v mke2fs >/dev/null; then
+	printf '[trainer]\nquota=loop\nreserve=0\n' >/etc/tandem/trainer.conf
+	rm -rf /var/lib/demo /etc/tandem/jobs.d/*
+	job 10-core 'cd $TANDEM_FOLDER; echo kept >kept; cat /dev/zero >a.tmp' cap=24M user=nobody
+	train
+	[ $? = 1 ] && grep -q 'no room; it is to go on' err && grep -q 'no room, again' err
+	ok 'a job that fills its own file system is paused once, then failed'
+	[ "$(stat -c %b /var/lib/demo/trainer/images/core.img)" -ge $((24 << 11)) ]
+	ok 'of which the file has no holes'
+	[ ! -e /var/lib/demo/models/core/a.tmp ] && grep -qx kept /var/lib/demo/models/core/kept
+	ok 'what it has left is pruned'
+	umount /var/lib/demo/models/core && [ ! -e /var/lib/demo/models/core/kept ] && job 10-core 'exit 0' cap=24M && train
+	grep -qx kept /var/lib/demo/models/core/kept
+	ok 'after a boot its folder is there again'
+	umount /var/lib/demo/models/core
+fi
 
 echo "1..$n"

@@ -88,6 +88,24 @@ static void open_a_symlink_is_refused(void **state)
 	assert_int_equal(cap_open(&it, &c, &w), -ENOTDIR);
 }
 
+static void open_just_one_kind_gives_it_or_nothing(void **state)
+{
+	enum cap_kind kinds[] = { CAP_PROJECT, CAP_LOOP };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct cap_want it = want(scratch_path("one"), kinds[i]);
+		AUTO_CAP c = { .fd = -1 };
+		struct why w = { 0 };
+		int r = cap_look(&it, &c, &w);
+
+		assert_true(r == 0 ? c.kind == kinds[i] : r == -EOPNOTSUPP && strstr(w.text, "cap of core: "));
+		w = (struct why){ 0 };
+		it.bytes = 1; /* too small for a file system */
+		assert_true(kinds[i] == CAP_PROJECT || cap_look(&it, &c, &w) == -EOPNOTSUPP);
+	}
+}
+
 static void look_changes_nothing(void **state)
 {
 	struct cap_want it = want(scratch_path("look/at/this"), CAP_AUTO);
@@ -178,6 +196,7 @@ int main(void)
 		cmocka_unit_test(open_scan_makes_the_folder_and_counts),
 		cmocka_unit_test(open_auto_says_why_nothing_better),
 		cmocka_unit_test(open_a_symlink_is_refused),
+		cmocka_unit_test(open_just_one_kind_gives_it_or_nothing),
 		cmocka_unit_test(look_changes_nothing),
 		cmocka_unit_test(reached_close_to_the_cap),
 		cmocka_unit_test(project_ids_are_in_their_range),

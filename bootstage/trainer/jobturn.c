@@ -330,7 +330,7 @@ static int settle(struct turn *x, const struct trainproc_result *res, struct why
 
 static int run(struct turn *x, struct why *w)
 {
-	const struct trainer *t = x->t;
+	struct trainer *t = x->t;
 	char group[TRAINJOURNAL_TEXT], leaf[80], known[NAME_MAX + 1];
 	struct trainproc_result res;
 	struct why why = { 0 };
@@ -354,6 +354,7 @@ static int run(struct turn *x, struct why *w)
 	r = trainproc_run(&want, &x->log, &res, &why);
 	if (r)
 		return record(x, TRAIN_FAILED, why.text, NULL, w);
+	t->ret->told = res.told;
 	save_log(x);
 	if (x->failure.code)
 		return fail(w, x->failure.code, "%s", x->failure.text);

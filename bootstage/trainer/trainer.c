@@ -208,13 +208,6 @@ static int give_up(struct trainer *t, const struct trainsequence_next *next, str
 	return trainer_record(t, job_at(t, next->job), &r, w);
 }
 
-static bool was_told(const struct trainer *t, size_t job)
-{
-	const struct train_turn *turn = trainstate_find(&t->state, job_at(t, job)->name);
-
-	return turn && turn->event == TRAIN_INTERRUPTED;
-}
-
 /* Returns 1 at the end of the cycle. */
 static int step(struct trainer *t, struct why *w)
 {
@@ -225,7 +218,6 @@ static int step(struct trainer *t, struct why *w)
 	case TRAINSEQUENCE_SEED:
 	case TRAINSEQUENCE_TRAIN:
 		r = jobturn_run(t, next.job, next.step == TRAINSEQUENCE_SEED, w);
-		t->ret->told = !r && was_told(t, next.job);
 		break;
 	case TRAINSEQUENCE_FINISH:
 		r = jobturn_finish(t, next.job, next.seed, w);

@@ -164,8 +164,10 @@ static void take_signal(struct work *x)
 {
 	struct signalfd_siginfo info;
 
-	if (read(x->want->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		end_it(x, TRAINPROC_TOLD, false);
+	if (read(x->want->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	x->ret->told = true;
+	end_it(x, TRAINPROC_TOLD, false);
 }
 
 /* Returns whether it is given up. */

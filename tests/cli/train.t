@@ -96,7 +96,7 @@ machine
 job 10-core 'exit 0'
 job 20-dpi 'trap "echo told >>'"$dir"'/ran; exit 1" TERM; touch '"$dir"'/started; while [ ! -e '"$dir"'/go ]; do sleep 0.1; done'
 job 30-agent 'exit 0'
-train run >/dev/null 2>&1 &
+"$TANDEM_BIN/tandem-train" run --root r >/dev/null 2>&1 &
 trainer=$!
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -e started ] && break; sleep 0.2; done
 exits 1 'a second trainer' train run
@@ -105,7 +105,7 @@ says "training 'dpi'"
 exits 0 'the status while one is at work' train status
 prints 'at work: process'
 prints 'dpi              running'
-kill -TERM "$(pgrep -P "$trainer" || echo "$trainer")"
+kill -TERM "$trainer"
 wait "$trainer"
 check 'its job was told' grep -qx told ran
 state dpi state interrupted
@@ -115,5 +115,19 @@ rm ran
 exits 0 'the next trainer' train run
 check 'goes on with that job' sh -c 'test "$(tr "\n" " " <ran)" = "dpi agent "'
 check 'in the same cycle' sh -c 'tandem-train status --root r | grep -q "cycle 1, begun"'
+
+machine
+job 10-core 'trap "" TERM; touch '"$dir"'/started; sleep 30' timeout=1 on-failure=continue
+job 20-dpi 'exit 0'
+rm -f started
+"$TANDEM_BIN/tandem-train" run --root r >/dev/null 2>&1 &
+trainer=$!
+for i in $(seq 100); do [ -e started ] && break; sleep 0.1; done
+sleep 2 # its time is over, and it does not listen
+kill -TERM "$trainer"
+wait "$trainer"
+state core reason 'not done after 1 s'
+check 'told to stop while a job is being ended: the next one does not begin' sh -c 'test "$(cat ran)" = core'
+state dpi state queued
 
 finish

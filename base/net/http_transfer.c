@@ -9,6 +9,7 @@
 #define STALLED_SECONDS 30u
 #define CONNECT_SECONDS 15L
 #define BUFFER_BYTES    65536L
+#define WORDS_MAX       262144u /* bytes about a failure */
 
 static uint64_t range_end(const struct http_range *r)
 {
@@ -199,6 +200,15 @@ static enum http_took take_run(struct transfer *t, struct bytes in)
 	return took;
 }
 
+/* What a server says about a failure: to its end, so that the connection can be used again, unless it has none. */
+static size_t pass_words(struct transfer *t, size_t n)
+{
+	t->received_bytes += n;
+	if (t->received_bytes <= WORDS_MAX)
+		return n;
+	return end_with(t, answer_status(&t->answer, &t->again, &t->why));
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -206,7 +216,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	enum http_took took;
 
 	if (t->answer.status != 200 && t->answer.status != 206)
-		return in.n; /* words about a failure */
+		return pass_words(t, in.n);
 	if (!t->judged && !judge(t))
 		return 0;
 	if (t->asked_n == 0)

@@ -185,6 +185,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(20)
         self.cut()
 
+    def way_words(self, ranges, n):
+        """Not here, in words without an end."""
+        self.start(404, [("Connection", "close")])
+        while True:
+            self.give(b"it is not here " * 1000)
+            time.sleep(0.01)
+
     def way_encoded(self, ranges, n):
         first, end = ranges[0]
         self.start(206, [("Content-Range", "bytes %d-%d/%d" % (first, end - 1, len(self.body))),

@@ -108,6 +108,8 @@ exits 0 'no ranges, and cut twice' verify "$bad/noranges_cut/v.reup"
 exits 0 'busy now and then' verify "$bad/busy/v.reup"
 exits 1 'a stalled server' verify --net-timeout 2 "$bad/stall/v.reup"
 exits 1 'a silent server' verify --net-timeout 2 "$bad/wait/v.reup"
+exits 1 'a failure in words without an end' verify "$bad/words/v.reup"
+says 'HTTP status 404'
 exits 1 'a body that is encoded' verify "$bad/encoded/v.reup"
 says 'Content-Encoding'
 

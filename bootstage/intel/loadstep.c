@@ -16,11 +16,14 @@ const char *const load_session_sql = "SET plan_cache_mode = force_generic_plan; 
 #define TAKES_PLACE(feed)                                                                                              \
 	"(a.modified > r.modified OR (r.feed_id = " feed "::int4 AND a.modified IS NOT DISTINCT FROM r.modified))"
 
+/* What is known, which nearly all is when a feed is loaded again, is not looked for in quarantine. */
 static const char *const ASK =
-	"SELECT a.i::int4, r.rec IS NOT NULL, q.rec IS NOT NULL "
+	"SELECT w.i::int4, w.there, q.rec IS NOT NULL FROM (SELECT a.rec, a.hash, a.i, r.rec IS NOT NULL AS there "
 	"FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) WITH ORDINALITY a (rec, hash, modified, i) "
-	"LEFT JOIN records r ON r.rec = a.rec LEFT JOIN quarantine q ON q.rec = a.rec AND q.hash = a.hash "
-	"WHERE q.rec IS NOT NULL OR r.rec IS NULL OR (r.hash <> a.hash AND " TAKES_PLACE("$4") ")";
+	"LEFT JOIN records r ON r.rec = a.rec "
+	"WHERE r.rec IS NULL OR (r.hash <> a.hash AND " TAKES_PLACE(
+		"$4") ")) w "
+		      "LEFT JOIN quarantine q ON q.rec = w.rec AND q.hash = w.hash";
 
 /*
  * For themselves, so that another connection sees them at once: or the edges between what is under way on two of them would

@@ -20,6 +20,14 @@ static const struct migration *known(int64_t number)
 	return NULL;
 }
 
+static bool has(const PGresult *rows, unsigned int number)
+{
+	for (int k = 0; k < PQntuples(rows); k++)
+		if (pg_get_int(rows, k, 0) == number)
+			return true;
+	return false;
+}
+
 static int refuse_newer(const PGresult *rows, int row, struct why *w)
 {
 	struct bytes name = pg_get_text(rows, row, 1), program = pg_get_text(rows, row, 3);
@@ -34,20 +42,24 @@ static int refuse_newer(const PGresult *rows, int row, struct why *w)
 
 static int state_of(const PGresult *rows, struct schema_state *ret, struct why *w)
 {
-	struct schema_state s = { .known = migrations[n_migrations - 1].number, .pending = (unsigned int)n_migrations };
+	struct schema_state s = { .known = migrations[n_migrations - 1].number };
 
 	for (int i = 0; i < PQntuples(rows); i++) {
 		struct bytes name = pg_get_text(rows, i, 1);
 
 		s.number = (unsigned int)pg_get_int(rows, i, 0);
 		(void)snprintf(s.newest, sizeof(s.newest), "%.*s", (int)name.n, (const char *)name.p);
-		if (known(s.number)) {
-			s.pending--;
+		if (known(s.number))
 			continue;
-		}
 		s.newer = true;
 		if (pg_get_bool(rows, i, 2))
 			return refuse_newer(rows, i, w);
+	}
+	for (size_t i = n_migrations; i-- > 0;) {
+		bool lacks = !has(rows, migrations[i].number);
+
+		s.pending += lacks;
+		s.missing = lacks && !migrations[i].breaking ? migrations[i].name : s.missing;
 	}
 	*ret = s;
 	return 0;
@@ -75,35 +87,14 @@ int schema_look(struct pg *p, struct schema_state *ret, struct why *w)
 	return r ? r : state_of(rows, ret, w);
 }
 
-/* The first step that is missing and only adds. */
-static const char *missing(const PGresult *rows)
-{
-	for (size_t i = 0; i < n_migrations; i++) {
-		bool have = migrations[i].breaking;
-
-		for (int k = 0; !have && k < PQntuples(rows); k++)
-			have = pg_get_int(rows, k, 0) == migrations[i].number;
-		if (!have)
-			return migrations[i].name;
-	}
-	return NULL;
-}
-
 int schema_check(struct pg *p, struct why *w)
 {
-	AUTO_PG_RESULT *rows = NULL;
 	struct schema_state s;
-	const char *name;
 	int r = schema_look(p, &s, w);
 
-	if (!r && s.number > 0)
-		r = pg_query(p, "SELECT number FROM tandem_schema", NULL, &rows, w);
-	if (r)
+	if (r || !s.missing)
 		return r;
-	name = missing(rows);
-	if (!name)
-		return 0;
-	r = fail(w, -ENODATA, "the database lacks step %s of the schema", name);
+	r = fail(w, -ENODATA, "the database lacks step %s of the schema", s.missing);
 	return why_next(w, r, "tandem-intel ensure");
 }
 
@@ -133,11 +124,8 @@ static int take_missing(struct pg *p, bool committed, unsigned int *ret_taken, s
 	r = r ? r : pg_query(p, "SELECT number FROM tandem_schema", NULL, &rows, w);
 	for (size_t i = 0; !r && i < n_migrations; i++) {
 		const struct migration *m = &migrations[i];
-		bool have = m->breaking && !committed;
 
-		for (int k = 0; !have && k < PQntuples(rows); k++)
-			have = pg_get_int(rows, k, 0) == m->number;
-		if (have)
+		if (has(rows, m->number) || (m->breaking && !committed))
 			continue;
 		r = take(p, m, w);
 		taken++;
@@ -150,11 +138,7 @@ static int take_missing(struct pg *p, bool committed, unsigned int *ret_taken, s
 /* Whether there is anything to do: the usual start takes no lock. */
 static bool wanted(const struct schema_state *s, bool committed)
 {
-	size_t breaking = 0;
-
-	for (size_t i = 0; i < n_migrations; i++)
-		breaking += migrations[i].breaking;
-	return !s->newer && s->pending > (committed ? 0 : breaking);
+	return !s->newer && (committed ? s->pending > 0 : s->missing != NULL);
 }
 
 int migrate(struct pg *p, bool committed, struct schema_state *ret, unsigned int *ret_taken, struct why *w)

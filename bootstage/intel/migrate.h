@@ -29,6 +29,7 @@ struct schema_state {
 	unsigned int number;  /* the highest step that the database has; 0: none */
 	unsigned int known;   /* the highest of this program */
 	unsigned int pending; /* steps that it lacks */
+	const char *missing;  /* the first of them that only adds; NULL */
 	bool newer;           /* it has steps that this program does not know; they only add */
 	char newest[80];      /* name of the highest; "" */
 };

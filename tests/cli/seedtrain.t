@@ -1,5 +1,7 @@
 #!/bin/sh
 # The model of the first day (R1, R5, C21): tandem-seedtrain as a job starts it, killed and started again, judged by others.
+# In memory where there is some: hundreds of checkpoints are made durable, and disks of test machines are slow.
+[ ! -w /dev/shm ] || TMPDIR=/dev/shm
 . "$(dirname "$0")/tap.sh"
 train() { timeout 60 tandem-seedtrain --source synthetic "$@"; }
 small() { train --folder "$1" --job core --rows 10000 --epochs 24 --checkpoint-every 3; }

@@ -7,11 +7,17 @@
 static int check_file(const uint8_t *data, size_t n, struct onnx_model *ret)
 {
 	AUTO_FD dir = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD fd = openat(dir, "fuzz_onnx", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	char name[40];
+	int r;
 
+	(void)snprintf(name, sizeof(name), "fuzz_onnx-%d", (int)getpid());
+	AUTO_FD fd = openat(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (dir < 0 || fd < 0 || write(fd, data, n) != (ssize_t)n)
 		abort();
-	return onnx_check_at(dir, "fuzz_onnx", ret, NULL);
+	r = onnx_check_at(dir, name, ret, NULL);
+	if (unlinkat(dir, name, 0))
+		abort();
+	return r;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -283,13 +284,20 @@ static void say_end(const struct turn *x, const struct trainproc_result *res, ch
 		(void)snprintf(text, room, "exit code %d%s%.120s", res->status.exit_code, last, res->last);
 }
 
+/* A large piece that did not fit leaves the folder far below its cap, but then programs say what the kernel told them. */
+static bool says_no_room(const char *last)
+{
+	return strstr(last, "Disk quota exceeded") || strstr(last, "No space left on device");
+}
+
 /* Whether it failed for want of room. */
 static bool lacked_room(const struct turn *x, const struct trainproc_result *res)
 {
 	if (res->end == TRAINPROC_TOLD)
 		return false;
-	return x->over || res->status.exit_code == NO_ROOM ||
-	       (x->full && (res->status.exit_code != 0 || res->status.signal));
+	if (x->over || res->status.exit_code == NO_ROOM)
+		return true;
+	return (x->full || says_no_room(res->last)) && (res->status.exit_code != 0 || res->status.signal);
 }
 
 static int no_room(struct turn *x, const struct trainproc_result *res, const char *end, struct why *w)

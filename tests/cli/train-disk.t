@@ -120,5 +120,10 @@ machine
 job 10-core 'cd "$TANDEM_FOLDER" && head -c 40M /dev/zero >big; exit 9' cap=20M
 exits 1 'a job that writes one file of twice its cap' train run
 check 'is held at its cap, and the file is deleted' absent "$folder/core/big"
+machine
+job 10-core 'echo "write: No space left on device" >&2; exit 9'
+exits 1 'a job that says it has no room, far below its cap' train run
+says 'job=core event=paused' 'is given another chance'
+says 'no room, again'
 
 finish

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The caps of training (R1, R2, R7) under Debian's kernel, which has project quotas where the kernel of the machine that builds
-may have none: tests/root/train-cap.t in an initramfs of its own, without firmware or disk."""
+may have none: tests/root/train-cap.t and train-quota.t in an initramfs of its own, without firmware or disk."""
 import glob
 import os
 import re
@@ -13,13 +13,13 @@ import tiny
 import vm
 
 MODULES = 'loop ext4 quota_v2 xfs'
-PROGRAMS = 'bash env id dirname mktemp mkdir rm truncate unshare mount umount mkfs.ext4 mkfs.xfs true modprobe insmod sync poweroff'
+PROGRAMS = ('bash env id dirname mktemp mkdir rm mv chmod truncate unshare mount umount mkfs.ext4 mkfs.xfs fallocate du cut grep sed tr timeout '
+            'true modprobe insmod sync poweroff')
+SCRIPTS = 'train-cap.t train-quota.t'
 INIT = '''#!/bin/sh
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs devtmpfs /dev; mount -t tmpfs -o size=90%% tmpfs /tmp
 for m in %s; do insmod /modules/$m; done
-echo; echo BEGIN
-TANDEM_BUILD=/build /tests/root/train-cap.t
-echo "END $?"
+for t in %s; do echo; echo BEGIN; TANDEM_BUILD=/build TANDEM_BIN=/build/bin /tests/root/$t; echo "END $?"; done
 poweroff -f
 '''
 WAIT_S = 400
@@ -75,11 +75,14 @@ def make_tree(tree, kernel):
     for module in modules:
         put(tree, module, '/modules/' + os.path.basename(module))
     put_program(tree, os.path.join(tiny.BUILD, 'tests/root/test_traincap'), '/build/tests/root/test_traincap')
-    put(tree, os.path.join(tiny.TOP, 'tests/root/train-cap.t'), '/tests/root/train-cap.t')
+    put_program(tree, os.path.join(tiny.BUILD, 'bin/tandem-train'), '/build/bin/tandem-train')
+    for script in SCRIPTS.split():
+        put(tree, os.path.join(tiny.TOP, 'tests/root', script), '/tests/root/' + script)
     for folder in 'proc sys dev tmp etc'.split():
         os.makedirs(os.path.join(tree, folder))
-    tiny.write(tree + '/etc/passwd', 'root:x:0:0::/:/bin/sh\n')
-    tiny.write(tree + '/init', INIT % ' '.join(os.path.basename(module) for module in modules), 0o755)
+    tiny.write(tree + '/etc/passwd', 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n')
+    tiny.write(tree + '/etc/group', 'root:x:0:\nnogroup:x:65534:\n')
+    tiny.write(tree + '/init', INIT % (' '.join(os.path.basename(module) for module in modules), SCRIPTS), 0o755)
 
 
 def run(folder):
@@ -98,13 +101,14 @@ def run(folder):
 def test():
     with tempfile.TemporaryDirectory(prefix='tandem-train-cap-') as folder:
         said = run(folder)
-    inside = re.search(r'^BEGIN\n(.*)^END (\d+)', said, re.M | re.S)
-    if not tap.ok(inside, 'the machine runs the test', said[-3000:]):
-        return
-    for bad, name in re.findall(r'^(not )?ok \d+ - (.*)$', inside.group(1), re.M):
-        tap.ok(not bad, name)
-    tap.equal(re.findall(r'# (?:skip.*|no \w+ here)', inside.group(1), re.I), [], 'each file system is there, and nothing is skipped')
-    tap.ok(inside.group(2) == '0', 'all of it passes', inside.group(1))
+    scripts = re.findall(r'^BEGIN\n(.*?)^END (\d+)', said, re.M | re.S)
+    if not tap.equal(len(scripts), len(SCRIPTS.split()), 'the machine runs the tests'):
+        tap.diag(said[-3000:])
+    for text, code in scripts:
+        for bad, name in re.findall(r'^(not )?ok \d+ - (.*)$', text, re.M):
+            tap.ok(not bad, name)
+        tap.equal(re.findall(r'# (?:skip.*|no \w+ here)', text, re.I), [], 'each file system is there, and nothing is skipped')
+        tap.ok(code == '0' and 'not ok' not in text, 'all of it passes', text)
 
 
 tap.run(test)

@@ -14,6 +14,7 @@
 #define READ_BYTES    65536u
 #define READS_MAX     64u
 #define UNKILLABLE_MS 5000u
+#define HURRY_MS      2000u /* a second word so long after the first ends a job at once; timeout(1) says it twice */
 
 /* --- whom it runs as --- */
 
@@ -86,7 +87,8 @@ struct work {
 	struct stagelog *log;
 	struct trainproc_result *ret;
 	uint64_t deadline_ms, heard_ms, tick_ms;
-	uint64_t kill_ms; /* SIGTERM was sent: when SIGKILL follows; 0: it was not */
+	uint64_t asked_ms; /* when SIGTERM was sent; 0: it was not */
+	uint64_t kill_ms;  /* when SIGKILL follows */
 	bool killed;
 	size_t lines;
 };
@@ -151,11 +153,12 @@ static bool take_output(struct work *x)
 /* SIGTERM, so that it can leave a checkpoint; at once where it is about the disk. */
 static void end_it(struct work *x, enum trainproc_end why, bool at_once)
 {
-	if (x->kill_ms == 0) {
+	if (x->asked_ms == 0) {
 		x->ret->end = why;
-		x->kill_ms = now_ms() + (at_once ? 0 : TRAINPROC_GRACE_MS);
+		x->asked_ms = now_ms();
+		x->kill_ms = x->asked_ms + (at_once ? 0 : TRAINPROC_GRACE_MS);
 		(void)kill(-x->proc.pid, SIGTERM);
-	} else if (!x->killed) {
+	} else if (!x->killed && now_ms() - x->asked_ms >= HURRY_MS) {
 		x->kill_ms = now_ms();
 	}
 }
@@ -175,16 +178,16 @@ static bool check_times(struct work *x)
 {
 	uint64_t now = now_ms(), stall = 1000ull * x->want->job->stall_seconds;
 
-	if (x->kill_ms == 0 && now >= x->deadline_ms)
+	if (x->asked_ms == 0 && now >= x->deadline_ms)
 		end_it(x, TRAINPROC_TIMEOUT, false);
-	if (x->kill_ms == 0 && stall && now - x->heard_ms >= stall)
+	if (x->asked_ms == 0 && stall && now - x->heard_ms >= stall)
 		end_it(x, TRAINPROC_STALLED, false);
 	if (now >= x->tick_ms) {
 		x->tick_ms = now + TRAINPROC_TICK_MS;
 		if (x->want->tick(x->want->arg))
 			end_it(x, TRAINPROC_TICKED, true);
 	}
-	if (x->kill_ms && !x->killed && now >= x->kill_ms) {
+	if (x->asked_ms && !x->killed && now >= x->kill_ms) {
 		x->killed = true;
 		x->kill_ms = now + UNKILLABLE_MS;
 		stagespawn_kill(&x->proc);

@@ -45,6 +45,27 @@ exits 1 'three times are enough' train run
 says 'started 3 times, and each time the trainer ended with it'
 state dpi state skipped
 
+# Told twice, as by timeout(1): a job has its time for a checkpoint; much later, and it has not.
+machine
+job 10-core 'trap "sleep 1; echo saved >>'"$dir"'/ran; exit 1" TERM; touch '"$dir"'/started; while :; do sleep 0.1; done'
+rm -f started
+train run >/dev/null 2>&1 &
+for i in $(seq 100); do [ -e started ] && break; sleep 0.1; done
+trainer=$(sed -n 's/^process \([0-9]*\):.*/\1/p' r/run/tandem/train.lock)
+kill "$trainer"; sleep 0.3; kill "$trainer"
+wait $!
+check 'a job that is told twice' grep -qx saved ran
+job 10-core 'trap "" TERM; touch '"$dir"'/started; while :; do sleep 0.1; done'
+rm -f started
+begun=$(date +%s)
+train run >/dev/null 2>&1 &
+for i in $(seq 100); do [ -e started ] && break; sleep 0.1; done
+trainer=$(sed -n 's/^process \([0-9]*\):.*/\1/p' r/run/tandem/train.lock)
+kill "$trainer"; sleep 2.5; kill "$trainer"
+wait $!
+check 'a job that does not hear it' test $(($(date +%s) - begun)) -lt 9
+state core state interrupted
+
 # A real training is told to stop, killed, and goes on from its checkpoint: the model is as if nothing had been.
 machine
 begun=$(date +%s%N) # some four seconds of it

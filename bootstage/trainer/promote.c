@@ -1,5 +1,6 @@
 #include "bootstage/trainer/promote.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,47 @@ void model_names(const char *job, struct model_names *ret)
 	(void)snprintf(ret->prev, sizeof(ret->prev), "%s.onnx.prev", job);
 	(void)snprintf(ret->link, sizeof(ret->link), "%s.onnx.link", job);
 	(void)snprintf(ret->rejected, sizeof(ret->rejected), "%s.onnx.rejected", job);
+}
+
+static int is_model(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".onnx") == 0;
+}
+
+/* Those that a job of another maker has named as it likes. */
+static int find_other(int folder, char *ret_name, struct onnx_model *ret, struct why *w)
+{
+	struct dirent **at = NULL;
+	int r = -ENOENT, n = scandirat(folder, ".", &at, is_model, alphasort);
+	struct why last = { 0 };
+
+	if (n < 0)
+		return fail_errno(w, "folder of the models");
+	for (int i = 0; i < n && r; i++) {
+		last = (struct why){ 0 };
+		r = onnx_check_at(folder, at[i]->d_name, ret, &last);
+		if (!r)
+			(void)snprintf(ret_name, NAME_MAX + 1, "%s", at[i]->d_name);
+	}
+	for (int i = 0; i < n; i++)
+		free(at[i]);
+	free(at);
+	return r && last.code ? fail(w, r, "%s", last.text) : r;
+}
+
+int model_find(int folder, const struct model_names *n, char *ret_name, struct onnx_model *ret, struct why *w)
+{
+	struct why cause = { 0 };
+	int r = onnx_check_at(folder, n->now, ret, &cause);
+
+	ret_name[0] = '\0';
+	if (r == -ENOENT)
+		return find_other(folder, ret_name, ret, w);
+	if (!r)
+		(void)snprintf(ret_name, NAME_MAX + 1, "%s", n->now);
+	return r ? fail(w, r, "%s", cause.text) : 0;
 }
 
 static int without(int r)

@@ -31,6 +31,13 @@ struct promote_files {
 	int (*remove)(void *arg, const char *name, struct why *w);
 	int (*sync_names)(void *arg, struct why *w); /* the folder's names are durable */
 };
+/**
+ * The model that a job has (R5): JOB.onnx; where there is none of that name, the first *.onnx by name that is one.
+ * @ret_name  holds NAME_MAX + 1
+ * Returns 0; -ENOENT, without a reason: no *.onnx at all; as onnx_check_at() of JOB.onnx, or of the last one that was tried.
+ */
+MUST_USE int model_find(int folder, const struct model_names *n, char *ret_name, struct onnx_model *ret, struct why *w);
+
 /* In a folder; arg is a pointer to its descriptor. */
 extern const struct promote_files promote_disk;
 

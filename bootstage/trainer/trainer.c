@@ -109,12 +109,13 @@ int trainer_folder(const struct trainplaces *p, const struct trainjob *j, int *r
 static bool has_model(const struct trainer *t, const struct trainjob *j)
 {
 	struct model_names names;
+	char name[NAME_MAX + 1];
 	struct onnx_model m;
 	AUTO_FD folder = -1;
 
 	model_names(j->name, &names);
 	return trainer_folder(t->want->places, j, &folder, NULL) == 0 &&
-	       onnx_check_at(folder, names.now, &m, NULL) == 0;
+	       model_find(folder, &names, name, &m, NULL) == 0;
 }
 
 /* R5: a file for each job that has had its first model, so that a first day that was cut off goes on with the others. */

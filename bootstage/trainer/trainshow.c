@@ -19,7 +19,7 @@ static void look_model(struct trainshow_job *x, int folder)
 	int r;
 
 	model_names(x->job->name, &names);
-	r = onnx_check_at(folder, names.now, &x->model, &w);
+	r = model_find(folder, &names, x->model_name, &x->model, &w);
 	x->has_model = r == 0;
 	x->has_previous = onnx_check_at(folder, names.prev, &prev, NULL) == 0;
 	if (r)
@@ -160,6 +160,7 @@ static void model_json(struct json *j, const struct trainshow_job *x)
 	json_object(j, "model");
 	json_bool(j, "valid", x->has_model);
 	if (x->has_model) {
+		json_string(j, "name", x->model_name);
 		json_u64(j, "parameters", x->model.parameters);
 		json_string(j, "holdout_accuracy", onnx_meta(&x->model, "holdout_accuracy"));
 		json_string(j, "provenance", onnx_meta(&x->model, "provenance"));

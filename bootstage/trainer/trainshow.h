@@ -17,6 +17,7 @@ struct trainshow_job {
 	char state[32];                /* "queued", ..., "interrupted", "never" */
 	uint64_t used_bytes, size_bytes;
 	bool has_model; /* a valid one */
+	char model_name[NAME_MAX + 1];
 	struct onnx_model model;
 	char no_model[200]; /* why not */
 	bool has_previous;

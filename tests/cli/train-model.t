@@ -146,6 +146,14 @@ check 'and nothing ran' absent ran
 cp "$bad" "$folder/agent/agent.onnx"
 exits 0 'an empty model and a broken one' train run --day-one
 check 'count as missing' sh -c 'test "$(tr "\n" " " <ran)" = "seed dpi seed agent "'
+rm ran
+mv "$folder/dpi/dpi.onnx" "$folder/dpi/detector-3.onnx"
+exits 0 'a model of another name' train run --day-one
+says 'every job has a valid model'
+state dpi model.name detector-3.onnx
+: >"$folder/dpi/dpi.onnx"
+exits 0 'but not when the one of the usual name is broken' train run --day-one
+check 'that one is made' sh -c 'test "$(cat ran)" = "seed dpi"'
 rm -r ran "$folder/agent"
 exits 0 'a cycle' train run
 check 'makes what is missing, and trains' sh -c 'test "$(tr "\n" " " <ran)" = "core dpi seed agent agent "'

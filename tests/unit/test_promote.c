@@ -137,6 +137,34 @@ static void check_wants_a_regular_file_that_is_a_model(void **state)
 	assert_int_equal(promote_check(folder, names.next, &any, &m, NULL), -EBADMSG);
 }
 
+/* R5 */
+static void model_is_found_under_any_name_unless_the_usual_one_is_broken(void **state)
+{
+	AUTO_FREE char *text = NULL;
+	char name[NAME_MAX + 1];
+	struct onnx_model m;
+	struct why w = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	assert_ok(file_read(AT_FDCWD, "tests/data/onnx/ok-logit.onnx", 1u << 20, &text, &n, &w), w);
+	assert_int_equal(model_find(folder, &names, name, &m, &w), -ENOENT);
+	assert_int_equal(w.code, 0);
+	put("a.onnx", "");
+	put("core.onnx.prev", "x");
+	assert_int_equal(model_find(folder, &names, name, &m, NULL), -ENODATA);
+	assert_ok(file_replace(folder, "b.onnx", text, n, 0644, &w), w);
+	put("c.onnx", "no model");
+	assert_ok(model_find(folder, &names, name, &m, &w), w);
+	assert_string_equal(name, "b.onnx");
+	put(names.now, "");
+	assert_int_equal(model_find(folder, &names, name, &m, &w), -ENODATA);
+	w = (struct why){ 0 };
+	assert_ok(file_replace(folder, names.now, text, n, 0644, &w), w);
+	assert_ok(model_find(folder, &names, name, &m, &w), w);
+	assert_string_equal(name, names.now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +172,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(promotion_without_a_new_model_changes_nothing, fresh, done),
 		cmocka_unit_test_setup_teardown(what_an_interruption_has_left_does_no_harm, fresh, done),
 		cmocka_unit_test_setup_teardown(way_back_changes_the_two_for_each_other, fresh, done),
+		cmocka_unit_test_setup_teardown(model_is_found_under_any_name_unless_the_usual_one_is_broken, fresh,
+						done),
 		cmocka_unit_test_setup_teardown(check_wants_a_regular_file_that_is_a_model, fresh, done),
 	};
 

@@ -86,5 +86,18 @@ train run --job agent
 [ $? = 1 ] && [ -e /var/lib/elsewhere/a.tmp ]
 ok 'what it moves elsewhere counts all the same'
 
+# A job on another disk has a budget there.
+mkdir other && mount -t tmpfs -o size=60M tmpfs other
+job 40-other :
+printf 'cap=50M\nfolder=%s/other/models\n' "$PWD" >>/etc/tandem/jobs.d/40-other.job
+printf '[trainer]\nreserve=5M\n' >/etc/tandem/trainer.conf
+train plan
+[ $? = 0 ] && [ "$(grep -c ' free$' out)" = 2 ] && grep -A3 '/other: 60.0 MiB free' out | grep -q 'other  *50.0 MiB  leaves 5.0 MiB'
+ok 'two disks, two tables (C23)'
+printf '[trainer]\nreserve=11M\n' >/etc/tandem/trainer.conf
+train plan
+[ $? = 3 ] && grep -q 'other: the trainings do not fit: 60.0 MiB free, 1.0 MiB are missing' err
+ok 'and what does not fit on one of them is refused'
+
 echo "1..$n"
-umount /var/lib
+umount other /var/lib

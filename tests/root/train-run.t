@@ -110,6 +110,8 @@ if [ -e /dev/loop-control ] && command -v mke2fs >/dev/null; then
 	ok 'a job that fills its own file system is paused once, then failed'
 	[ "$(stat -c %b /var/lib/demo/trainer/images/core.img)" -ge $((24 << 11)) ]
 	ok 'of which the file has no holes'
+	"$bin/tandem-train" plan >out 2>err && grep -q '^  core  *0 B  leaves' out
+	ok 'and the plan claims no more for it (C23)'
 	[ ! -e /var/lib/demo/models/core/a.tmp ] && grep -qx kept /var/lib/demo/models/core/kept
 	ok 'what it has left is pruned'
 	umount /var/lib/demo/models/core && [ ! -e /var/lib/demo/models/core/kept ] && job 10-core 'exit 0' cap=24M && train

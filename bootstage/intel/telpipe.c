@@ -305,6 +305,7 @@ static void replay(struct telpipe *p, uint64_t now_ms)
 	size_t used = 0;
 	int r = telspool_next(p->spool, &in, &w);
 
+	p->replay_ms = r ? now_ms + TELPIPE_RETRY_MS : 0;
 	r = r ? r : store_some(p, in, now_ms, &used, &frames);
 	p->facts.replayed += r ? 0 : frames;
 	r = r ? r : telspool_replayed(p->spool, used, &w);
@@ -319,7 +320,7 @@ void telpipe_step(struct telpipe *p, uint64_t now_ms)
 	if (batch_due(p, now_ms))
 		close_batch(p, now_ms);
 	/* The batch that is being gathered does not use `agg` while there is a spool. */
-	if (p->up && !telspool_empty(p->spool))
+	if (p->up && !telspool_empty(p->spool) && now_ms >= p->replay_ms)
 		replay(p, now_ms);
 	if (telspool_empty(p->spool) && p->held_ms == 0)
 		p->single = false;
@@ -341,8 +342,8 @@ unsigned int telpipe_due_ms(const struct telpipe *p, uint64_t now_ms)
 {
 	unsigned int ms = 60000, n;
 
-	if (p->up && !telspool_empty(p->spool))
-		return 0;
+	if (p->up && !telspool_empty(p->spool) && (n = until(p->replay_ms, now_ms)) < ms)
+		ms = n;
 	if (!p->up && (n = until(p->retry_ms, now_ms)) < ms)
 		ms = n;
 	if (p->n_frames > 0) {

@@ -74,6 +74,7 @@ struct telpipe {
 	bool full;   /* the next frame did not fit */
 	bool single; /* what waits is stored frame by frame, since one of them is bad */
 	uint64_t begun_ms, retry_ms, wait_ms, held_ms;
+	uint64_t replay_ms; /* not before then: the spool could not be read */
 };
 
 /** @spool open, borrowed. @batch_rows by N5. */

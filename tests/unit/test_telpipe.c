@@ -32,7 +32,7 @@ struct world {
 	bool off;                         /* the process is dead */
 	uint64_t outage_at, outage_until; /* operations of the database in which it fails */
 	uint64_t db_ops;
-	bool disk_full;
+	bool disk_full, unreadable;
 	uint32_t bad_agent; /* whose rows the database does not take */
 	unsigned int bad_seen, notes;
 };
@@ -144,7 +144,8 @@ static int disk_size(void *arg, uint64_t *ret, struct why *w)
 
 static int disk_read(void *arg, uint64_t at, void *buf, size_t n, struct why *w)
 {
-	(void)w;
+	if (((struct world *)arg)->unreadable)
+		return fail(w, -EIO, "a bad sector");
 	memcpy(buf, ((struct world *)arg)->view + at, n);
 	return 0;
 }
@@ -467,6 +468,38 @@ static void a_second_process_with_the_same_agents_counts_nothing_twice(void **st
 	telspool_close(&spool);
 }
 
+static void a_spool_that_cannot_be_read_is_tried_now_and_then(void **state)
+{
+	AUTO_FREE struct world *x = calloc(1, sizeof(*x));
+	struct telspool spool;
+	struct telpipe p;
+	struct why w = { 0 };
+	uint8_t room[512];
+	struct tel_frame f;
+
+	(void)state;
+	assert_non_null(x);
+	*x = (struct world){ .cut_at = NEVER, .outage_until = NEVER };
+	assert_ok(telspool_open(&spool, &disk, x, ROOM, &w), w);
+	assert_ok(telpipe_init(&p, &ops, x, &spool, 4, &w), w);
+	f = frame(room, 1, 1);
+	assert_int_equal(telpipe_take(&p, &f, 101, 0), 0);
+	telpipe_step(&p, TELPIPE_WAIT_MS);
+	assert_true(x->acked[1][1]); /* it is in the spool */
+	x->unreadable = true;
+	x->outage_until = x->notes = 0;
+	telpipe_step(&p, 20000);
+	assert_int_equal(telpipe_due_ms(&p, 20000), TELPIPE_RETRY_MS);
+	telpipe_step(&p, 20001);
+	assert_int_equal(x->notes, 1);
+	x->unreadable = false;
+	telpipe_step(&p, 20000 + TELPIPE_RETRY_MS);
+	assert_int_equal(x->counted[1][1], 1);
+	assert_true(telspool_empty(&spool));
+	telpipe_done(&p);
+	telspool_close(&spool);
+}
+
 /* An old backup was put back, or an agent's number was pruned. */
 static void a_database_that_has_forgotten_an_agent_takes_what_comes_next(void **state)
 {
@@ -504,6 +537,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_and_no_database_answer_nothing_and_lose_nothing),
 		cmocka_unit_test(what_the_spool_does_not_take_is_stored_when_there_is_a_database_again),
 		cmocka_unit_test(an_agent_whose_rows_are_refused_does_not_hold_the_others_back),
+		cmocka_unit_test(a_spool_that_cannot_be_read_is_tried_now_and_then),
 		cmocka_unit_test(a_database_that_has_forgotten_an_agent_takes_what_comes_next),
 		cmocka_unit_test(a_second_process_with_the_same_agents_counts_nothing_twice),
 	};

@@ -28,7 +28,7 @@ struct work {
 	bool asked;            /* for it back */
 	struct feedhttp *http; /* NULL: a file, which is always ready */
 	struct hasher sum;
-	uint64_t bytes;
+	uint64_t bytes, refused;
 	struct taxii_scan page;
 	struct ingest_stats stats;
 };
@@ -190,6 +190,7 @@ static int run_file(struct work *k, struct why *w)
 		return -EALREADY;
 	r = r ? r : turn_take(k, w);
 	r = r ? r : ingest_path(j->conf->source, j->load, &k->options, &pace, &k->stats, w);
+	k->refused += k->stats.load.refused;
 	if (!r && stamp_of(j->conf->source, after, NULL) == 0 && strcmp(stamp, after) == 0)
 		memcpy(j->state.stamp, stamp, sizeof(stamp));
 	return r;
@@ -265,7 +266,9 @@ static int run_url(struct work *k, const char *url, const struct http_options *o
 	if (!r && feedhttp_facts(k->http).unchanged)
 		r = -EALREADY;
 	r = r ? r : turn_take(k, w);
+	k->stats.load = (struct load_stats){ 0 };
 	r = r ? r : ingest_stream(from, j->conf->name, j->load, &k->options, &pace, &k->stats, w);
+	k->refused += k->stats.load.refused;
 	*ret = feedhttp_facts(k->http);
 	feedhttp_close(k->http);
 	k->http = NULL;
@@ -426,8 +429,8 @@ static void note_numbers(struct work *k)
 	struct hash sum = hasher_end(&k->sum);
 
 	s->bytes = k->bytes;
-	s->records = k->stats.load.records;
-	s->dropped = feed_dropped(&k->stats.read) + k->stats.load.refused;
+	s->records = k->stats.read.good;
+	s->dropped = feed_dropped(&k->stats.read) + k->refused;
 	(void)format_hex(sum.b, sizeof(sum.b), s->checksum);
 }
 
@@ -451,7 +454,7 @@ int feedjob_run(struct feedjob *j, bool (*stop)(void))
 		memcpy(j->state.checksum, before_it.checksum, sizeof(before_it.checksum));
 	if (r && r != -EALREADY) {
 		j->state.bytes = k.bytes;
-		j->state.records = k.stats.load.records;
+		j->state.records = k.stats.read.good;
 	}
 	m.code = r;
 	m.state = j->state;

@@ -148,6 +148,7 @@ feed 10-taxii.feed "source=$taxii/locked/collections/x/" type=taxii '[http]' "au
 exits 0 'a collection in pages' run
 prints '1 loaded'
 pg_says 'all of it' 25 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name = 'taxii'"
+is 'counted' 25 state taxii records
 is 'in three pages' 3 sh -c 'wc -l <"$1"' sh taxii.log
 is 'and up to where is known' 2026-01-01T00:00:24.000000Z state taxii added_after
 echo 37 >taxii.log.n

@@ -22,7 +22,9 @@
 
 const char *feed_kind_name(enum feed_kind k)
 {
-	static const char *const names[] = { [FEED_FILE] = "file", [FEED_HTTP] = "http", [FEED_TAXII] = "taxii" };
+	static const char *const names[] = {
+		[FEED_FILE] = "file", [FEED_HTTP] = "http", [FEED_MISP] = "misp", [FEED_TAXII] = "taxii"
+	};
 
 	return names[k];
 }
@@ -68,7 +70,7 @@ int feedconf_name(const char *file, char ret[FEEDCONF_NAME], struct why *w)
 
 struct reading {
 	struct feedconf f;
-	bool taxii;
+	enum feed_kind type; /* FEED_FILE: by the source */
 };
 
 static int set_source(void *into, const char *sub, const char *value, struct why *w)
@@ -83,12 +85,19 @@ static int set_source(void *into, const char *sub, const char *value, struct why
 
 static int set_type(void *into, const char *sub, const char *value, struct why *w)
 {
-	struct reading *r = into;
+	static const struct {
+		const char *name;
+		enum feed_kind kind;
+	} types[] = { { "auto", FEED_FILE }, { "misp", FEED_MISP }, { "taxii", FEED_TAXII } };
 
 	(void)sub;
-	r->taxii = strcmp(value, "taxii") == 0;
-	return r->taxii || strcmp(value, "auto") == 0 ? 0
-						      : misuse(w, -EBADMSG, "'%s' is neither auto nor taxii", value);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (strcmp(value, types[i].name) != 0)
+			continue;
+		((struct reading *)into)->type = types[i].kind;
+		return 0;
+	}
+	return misuse(w, -EBADMSG, "'%s' is none of auto, misp and taxii", value);
 }
 
 static int set_enabled(void *into, const char *sub, const char *value, struct why *w)
@@ -166,9 +175,11 @@ static int settle(struct reading *r, const char *file, struct why *w)
 
 	if (!r->f.source[0])
 		return misuse(w, -EBADMSG, "%s: [feed] source is missing", file);
-	if (r->taxii && !url)
+	if (r->type == FEED_TAXII && !url)
 		return misuse(w, -EBADMSG, "%s: a TAXII collection is a URL", file);
-	r->f.kind = r->taxii ? FEED_TAXII : url ? FEED_HTTP : FEED_FILE;
+	if (r->type == FEED_MISP && !url)
+		return misuse(w, -EBADMSG, "%s: type=misp is for a URL; a folder needs none", file);
+	r->f.kind = r->type != FEED_FILE ? r->type : url ? FEED_HTTP : FEED_FILE;
 	return 0;
 }
 

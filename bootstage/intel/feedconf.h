@@ -14,7 +14,7 @@
 #define FEEDCONF_TEXT   190u
 #define FEEDCONF_FEEDS  1000u
 
-enum feed_kind { FEED_FILE /* or a folder */, FEED_HTTP, FEED_TAXII };
+enum feed_kind { FEED_FILE /* or a folder */, FEED_HTTP, FEED_MISP /* of a web server */, FEED_TAXII };
 
 struct feedconf {
 	char name[FEEDCONF_NAME]; /* a-z, 0-9, '-', '_'; the file's, without its number */
@@ -36,7 +36,7 @@ struct feedconf {
 MUST_USE int feedconf_name(const char *file, char ret[FEEDCONF_NAME], struct why *w);
 /** @file  names the feed, and the reasons. Returns 0; -EBADMSG, -E2BIG; *ret then has the name only. */
 MUST_USE int feedconf_parse(struct bytes text, const char *file, struct feedconf *ret, struct why *w);
-/** "file", "http", "taxii". */
+/** "file", "http", "misp", "taxii". */
 const char *feed_kind_name(enum feed_kind k);
 /** "90", "30s", "5m", "2h", "7d" in seconds, at most ten years. */
 MUST_USE int duration_parse(const char *text, uint64_t *ret_s, struct why *w);

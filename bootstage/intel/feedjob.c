@@ -11,31 +11,14 @@
 
 #include "base/io.h"
 #include "base/parse.h"
-#include "bootstage/intel/feedhttp.h"
-#include "bootstage/intel/taxii.h"
+#include "bootstage/intel/feedjob_inside.h"
 
-#define AUTHORIZATION_MAX 4096u
-#define PAGES_MAX         100000u
-#define LOOK_MS           200
-#define WARNINGS_MAX      50u /* of a run: a folder has many files, a collection many pages, each with its ten */
-
-struct work {
-	struct feedjob *j;
-	struct feed_options options; /* as the job's, but that no more than WARNINGS_MAX things are told */
-	uint64_t warned;
-	bool (*stop)(void);
-	bool held;             /* the turn */
-	bool asked;            /* for it back */
-	struct feedhttp *http; /* NULL: a file, which is always ready */
-	struct hasher sum;
-	uint64_t bytes, refused;
-	struct taxii_scan page;
-	struct ingest_stats stats;
-};
+#define LOOK_MS      200
+#define WARNINGS_MAX 50u /* of a run: a folder has many files, a collection many pages, each with its ten */
 
 /* --- turns --- */
 
-static int say(const struct work *k, enum feedjob_word word, struct why *w)
+int feedjob_say(const struct work *k, enum feedjob_word word, struct why *w)
 {
 	const struct feedjob_message m = { .word = word, .state = k->j->state };
 
@@ -70,10 +53,10 @@ int feedjob_hear(int fd, struct feedjob_message *ret)
 	return n < 0 && errno == EAGAIN ? -EAGAIN : -EPIPE;
 }
 
-static int turn_take(struct work *k, struct why *w)
+int feedjob_turn_take(struct work *k, struct why *w)
 {
 	enum feedjob_word word = JOB_BACK;
-	int r = k->held ? 0 : say(k, JOB_WANT, w);
+	int r = k->held ? 0 : feedjob_say(k, JOB_WANT, w);
 
 	while (r >= 0 && !k->held) {
 		r = k->stop() ? fail(w, -ECANCELED, "interrupted") : hear(k, &word, LOOK_MS, w);
@@ -83,18 +66,18 @@ static int turn_take(struct work *k, struct why *w)
 	return r < 0 ? r : 0;
 }
 
-static int turn_give(struct work *k, struct load *l, struct why *w)
+int feedjob_turn_give(struct work *k, struct load *l, struct why *w)
 {
 	int r = l && k->held ? load_settle(l, w) : 0;
 
 	if (r || !k->held)
 		return r;
 	k->held = false;
-	return say(k, JOB_GIVE, w);
+	return feedjob_say(k, JOB_GIVE, w);
 }
 
 /* Before each read: nobody holds a turn who waits for a server, or whose time is over. */
-static int before(void *arg, struct load *l, struct why *w)
+int feedjob_before(void *arg, struct load *l, struct why *w)
 {
 	struct work *k = arg;
 	enum feedjob_word word = JOB_GO;
@@ -103,14 +86,14 @@ static int before(void *arg, struct load *l, struct why *w)
 	while (r >= 0 && (r = hear(k, &word, 0, w)) > 0)
 		k->asked = k->asked || word == JOB_BACK;
 	if (r >= 0 && (k->asked || (k->http && !feedhttp_ready(k->http)))) {
-		r = turn_give(k, l, w);
+		r = feedjob_turn_give(k, l, w);
 		if (!r && k->http)
 			r = feedhttp_wait(k->http, k->stop, w);
 	}
-	return r < 0 ? r : turn_take(k, w);
+	return r < 0 ? r : feedjob_turn_take(k, w);
 }
 
-static int came(void *arg, struct bytes in, struct why *w)
+int feedjob_came(void *arg, struct bytes in, struct why *w)
 {
 	struct work *k = arg;
 
@@ -121,6 +104,14 @@ static int came(void *arg, struct bytes in, struct why *w)
 	if (k->bytes > k->j->conf->max_bytes)
 		return fail(w, -E2BIG, "more than max-size, %" PRIu64 " bytes", k->j->conf->max_bytes);
 	return 0;
+}
+
+static void warn(void *arg, const char *text)
+{
+	struct work *k = arg;
+
+	if (k->warned++ < WARNINGS_MAX)
+		k->j->options->warn(k->j->options->arg, text);
 }
 
 /* --- files and folders --- */
@@ -181,184 +172,19 @@ uint64_t feedjob_guess_bytes(const struct feedconf *f)
 
 static int run_file(struct work *k, struct why *w)
 {
-	const struct ingest_pace pace = { .before = before, .came = came, .arg = k };
+	const struct ingest_pace pace = { .before = feedjob_before, .came = feedjob_came, .arg = k };
 	struct feedjob *j = k->j;
 	char stamp[65], after[65];
 	int r = stamp_of(j->conf->source, stamp, w);
 
 	if (!r && !j->again && strcmp(stamp, j->state.stamp) == 0)
 		return -EALREADY;
-	r = r ? r : turn_take(k, w);
+	r = r ? r : feedjob_turn_take(k, w);
 	r = r ? r : ingest_path(j->conf->source, j->load, &k->options, &pace, &k->stats, w);
 	k->refused += k->stats.load.refused;
 	if (!r && stamp_of(j->conf->source, after, NULL) == 0 && strcmp(stamp, after) == 0)
 		memcpy(j->state.stamp, stamp, sizeof(stamp));
 	return r;
-}
-
-/* --- the web --- */
-
-struct fields {
-	char authorization[AUTHORIZATION_MAX + 32];
-	const char *at[2];
-	size_t n;
-};
-
-static int fields_make(const struct feedconf *f, struct fields *ret, struct why *w)
-{
-	AUTO_FREE char *text = NULL;
-	size_t n = 0;
-	int r;
-
-	if (f->kind == FEED_TAXII)
-		ret->at[ret->n++] = "Accept: " TAXII_ACCEPT;
-	if (!f->authorization_file[0])
-		return 0;
-	r = file_read(AT_FDCWD, f->authorization_file, AUTHORIZATION_MAX, &text, &n, w);
-	if (r)
-		return r;
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		text[--n] = '\0';
-	if (n == 0 || !text_printable(bytes_of(text, n)))
-		return misuse(w, -EBADMSG, "%s: not one line of text", f->authorization_file);
-	(void)snprintf(ret->authorization, sizeof(ret->authorization), "Authorization: %s", text);
-	ret->at[ret->n++] = ret->authorization;
-	return 0;
-}
-
-static const char *or_null(const char *text)
-{
-	return text[0] ? text : NULL;
-}
-
-static struct http_options http_options(const struct feedconf *f, const struct fields *fields)
-{
-	return (struct http_options){ .proxy = or_null(f->proxy),
-				      .ca_file = or_null(f->ca_file),
-				      .cert_file = or_null(f->cert_file),
-				      .key_file = or_null(f->key_file),
-				      .connections = 1,
-				      .timeout_seconds = (unsigned int)f->stall_s,
-				      .fields = fields->at,
-				      .n_fields = fields->n };
-}
-
-static int web_some(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
-{
-	const struct work *k = arg;
-
-	return feedhttp_read(k->http, buf, room, k->stop, ret_n, w);
-}
-
-/* One URL. -EALREADY: the server says that nothing has changed. */
-static int run_url(struct work *k, const char *url, const struct http_options *o, bool ranges, struct http_facts *ret,
-		   struct why *w)
-{
-	const struct ingest_pace pace = { .before = before, .came = came, .arg = k };
-	const struct carve_source from = { .read = web_some, .arg = k };
-	struct feedjob *j = k->j;
-	int r = turn_give(k, NULL, w); /* of the page before: all of that is stored */
-
-	r = r ? r : feedhttp_open(url, o, ranges, &k->http, w);
-	if (r)
-		return r;
-	r = feedhttp_wait(k->http, k->stop, w);
-	if (!r && feedhttp_facts(k->http).unchanged)
-		r = -EALREADY;
-	r = r ? r : turn_take(k, w);
-	k->stats.load = (struct load_stats){ 0 };
-	r = r ? r : ingest_stream(from, j->conf->name, j->load, &k->options, &pace, &k->stats, w);
-	k->refused += k->stats.load.refused;
-	*ret = feedhttp_facts(k->http);
-	feedhttp_close(k->http);
-	k->http = NULL;
-	return r;
-}
-
-/* A field of an answer; one that is too long counts as not given. */
-static void keep(char to[FEEDSTATE_FIELD], const char *field)
-{
-	bool fits = strlen(field) < FEEDSTATE_FIELD;
-
-	(void)snprintf(to, FEEDSTATE_FIELD, "%.179s", fits ? field : "");
-}
-
-static int run_http(struct work *k, struct why *w)
-{
-	struct feedjob *j = k->j;
-	struct fields fields = { 0 };
-	struct http_options o;
-	struct http_facts facts = { 0 };
-	int r = fields_make(j->conf, &fields, w);
-
-	if (r)
-		return r;
-	o = http_options(j->conf, &fields);
-	if (!j->again) {
-		o.known_etag = or_null(j->state.etag);
-		o.known_modified = or_null(j->state.modified);
-	}
-	r = run_url(k, j->conf->source, &o, true, &facts, w);
-	if (r)
-		return r;
-	keep(j->state.etag, facts.etag);
-	keep(j->state.modified, facts.modified);
-	return 0;
-}
-
-/* A page that has nothing is an envelope without objects, and no failure. */
-static int run_page(struct work *k, const char *url, const struct http_options *o, struct http_facts *ret,
-		    struct why *w)
-{
-	struct why own = { 0 };
-	uint64_t before_bytes = k->bytes;
-	int r;
-
-	k->page = (struct taxii_scan){ 0 };
-	r = run_url(k, url, o, false, ret, &own);
-	if (r == -ENODATA && ret->known && k->bytes - before_bytes < 4096)
-		return 0;
-	if (r && w && !w->code)
-		*w = own;
-	return r;
-}
-
-/* How far it was read: the next run goes on there, also when this one ends before the last page. */
-static int page_done(struct work *k, const struct taxii_way *way, struct why *w)
-{
-	struct feedstate *s = &k->j->state;
-
-	if (!way->read[0] || strcmp(way->read, s->added_after) == 0)
-		return 0;
-	keep(s->added_after, way->read);
-	return say(k, JOB_STEP, w);
-}
-
-static int run_taxii(struct work *k, struct why *w)
-{
-	struct feedjob *j = k->j;
-	const char *from = j->state.added_after[0] && !j->again ? j->state.added_after : j->conf->added_after;
-	struct fields fields = { 0 };
-	struct http_options o;
-	struct taxii_way way = { .is = TAXII_MORE };
-	char url[TAXII_URL_MAX];
-	int r = fields_make(j->conf, &fields, w);
-
-	o = http_options(j->conf, &fields);
-	o.note = TAXII_LAST;
-	(void)snprintf(way.from, sizeof(way.from), "%.63s", from);
-	for (unsigned int page = 0; !r && way.is == TAXII_MORE; page++) {
-		struct http_facts facts = { 0 };
-
-		r = page == PAGES_MAX ? fail(w, -E2BIG, "more than %u pages", PAGES_MAX)
-				      : taxii_url(j->conf->source, way.from, way.next, j->conf->page, url, w);
-		r = r ? r : run_page(k, url, &o, &facts, w);
-		if (r)
-			return r;
-		taxii_go_on(&way, &k->page, facts.noted);
-		r = page_done(k, &way, w);
-	}
-	return r || way.is == TAXII_END ? r : fail(w, -EBADMSG, "the server says that there is more, and not where");
 }
 
 /* --- all --- */
@@ -396,21 +222,15 @@ static int run_kind(struct work *k, struct why *w)
 {
 	switch (k->j->conf->kind) {
 	case FEED_TAXII:
-		return run_taxii(k, w);
+		return feedjob_taxii(k, w);
 	case FEED_HTTP:
-		return run_http(k, w);
+		return feedjob_http(k, w);
+	case FEED_MISP:
+		return feedjob_misp(k, w);
 	case FEED_FILE:
 	default:
 		return run_file(k, w);
 	}
-}
-
-static void warn(void *arg, const char *text)
-{
-	struct work *k = arg;
-
-	if (k->warned++ < WARNINGS_MAX)
-		k->j->options->warn(k->j->options->arg, text);
 }
 
 static void warn_of_rest(struct work *k)

@@ -15,7 +15,7 @@
 enum feedjob_word {
 	JOB_WANT = 1,
 	JOB_GIVE,
-	JOB_STEP, /* a page was stored: `state` is to be kept */
+	JOB_STEP, /* a page, or some events, were stored: `state` is to be kept */
 	JOB_DONE, /* the last one: `code` and `why` are the outcome, `state` what is known now */
 	JOB_GO,   /* of the parent */
 	JOB_BACK,
@@ -33,8 +33,9 @@ struct feedjob {
 	struct feedstate state;          /* of before */
 	const struct load_options *load; /* with how to connect */
 	const struct feed_options *options;
-	bool again; /* also when nothing has changed */
-	int parent; /* the socket */
+	const char *folder; /* of states; NAME.events in it is this process's alone */
+	bool again;         /* also when nothing has changed */
+	int parent;         /* the socket */
 };
 
 /** Do it and say JOB_DONE. Returns the outcome: 0; -EALREADY when nothing has changed; else a failure. */

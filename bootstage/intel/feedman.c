@@ -61,6 +61,7 @@ static int child_main(const struct feedman *m, const struct run *run, int fd)
 			     .state = run->state,
 			     .load = &load,
 			     .options = m->o->options,
+			     .folder = m->o->state,
 			     .again = m->o->again,
 			     .parent = fd };
 	int r;
@@ -181,6 +182,7 @@ static void hear(struct feedman *m, size_t i, const struct feedjob_message *msg)
 		break;
 	case JOB_STEP:
 		memcpy(m->at[i].run->state.added_after, msg->state.added_after, sizeof(msg->state.added_after));
+		memcpy(m->at[i].run->state.stamp, msg->state.stamp, sizeof(msg->state.stamp));
 		keep(m, m->at[i].run);
 		break;
 	case JOB_DONE:

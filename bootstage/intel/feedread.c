@@ -207,8 +207,9 @@ static void remember_strange(struct feed *f, const struct jsontext *t)
 					       at ? ", " : "an object of ", (int)t->at[i].key.n,
 					       (const char *)t->at[i].key.p);
 	if (misp_is_manifest(t->text))
-		(void)snprintf(f->strange, sizeof(f->strange),
-			       "the manifest of a MISP feed, which is read as a whole folder");
+		(void)snprintf(
+			f->strange, sizeof(f->strange),
+			"the manifest of a MISP feed, which is read as a whole folder, from a web server with type=misp");
 	else if (at == 0)
 		(void)snprintf(f->strange, sizeof(f->strange), "%s",
 			       t->text.n > 0 && t->text.p[0] == '{' ? "an object with nothing in it"

@@ -140,6 +140,53 @@ check 'is not told of line by line' [ "$(grep -c 'many: ' "$err")" -le 51 ]
 says 'many: 60 more warnings'
 is 'all of it is counted' 120 state many dropped
 
+# A MISP feed of a web server: its list, and the events that are new.
+rm feeds.d/* && mkdir www/misp
+event() { # event N TIMESTAMP
+	printf '{"Event":{"uuid":"00000000-0000-4000-8000-00000000000%s","info":"event %s","date":"2026-01-01","timestamp":"%s","Attribute":[{"uuid":"10000000-0000-4000-8000-00000000000%s","type":"ip-dst","category":"x","value":"10.0.0.%s","timestamp":"%s"}]}}' "$1" "$1" "$2" "$1" "$1" "$2" \
+		>"www/misp/00000000-0000-4000-8000-00000000000$1.json"
+}
+events() { # events TIMESTAMP...
+	n=0
+	for at; do
+		n=$((n + 1))
+		printf '%s"00000000-0000-4000-8000-00000000000%s":{"info":"event %s","timestamp":"%s"}' "$([ $n = 1 ] && echo '{' || echo ,)" $n $n "$at"
+	done >www/misp/manifest.json
+	printf '}\n' >>www/misp/manifest.json
+	version=$((version + 1))
+	touch -d "2026-01-0$version" www/misp/manifest.json # nginx makes an ETag of the second and the size
+}
+version=0
+asked() { grep -o 'misp/[^ ]*' web/access.log | sed 's/.*-00*\(.*\).json/\1/; s/.*manifest.json/list/' | tr '\n' ' '; }
+event 1 1700000000 && event 2 1700000001
+events 1700000000 1700000001 1700000002
+feed 10-misp.feed "source=http://127.0.0.1:$port/misp/" type=misp
+: >web/access.log
+exits 0 'a MISP feed of a web server' run
+says '00000000-0000-4000-8000-000000000003.json: ' 'an event that is not there costs no other one'
+is 'the list and all events are asked for' 'list 1 2 3 ' asked
+pg_says 'they are there' 4 "SELECT count(*) FROM records JOIN feeds f USING (feed_id) WHERE f.name = 'misp'"
+event 3 1700000002
+: >web/access.log
+exits 0 'later' run --all
+is 'what was not there is asked for' 'list 3 ' asked
+: >web/access.log
+exits 0 'when nothing has changed' run --all
+prints '1 unchanged'
+is 'nothing is asked for but the list' '304 list ' sh -c 'printf "%s %s" "$(cut -d" " -f1 web/access.log)" "$1"' sh "$(asked)"
+event 2 1700000009 && events 1700000000 1700000009 1700000002
+: >web/access.log
+exits 0 'when one has' run --all
+is 'that one is asked for' 'list 2 ' asked
+event 1 1700000010 && events 1700000010 1700000009 1700000002
+rm state/misp.events
+: >web/access.log
+exits 0 'without what is known of its events' run --all
+is 'all are asked for' 'list 1 2 3 ' asked
+rm -r www/misp
+exits 1 'a list that is not there' run --all
+says 'misp/manifest.json'
+
 # --- TAXII ---
 
 rm feeds.d/*

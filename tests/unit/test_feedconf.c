@@ -30,6 +30,7 @@ static void file_says_what_a_feed_is(void **state)
 	f = parsed("[feed]\nsource=/x\n");
 	assert_true(f.kind == FEED_FILE && f.enabled && f.interval_s == 86400);
 	assert_int_equal(parsed("[feed]\nsource=HTTP://h/x\n").kind, FEED_HTTP);
+	assert_int_equal(parsed("[feed]\nsource=http://h/x\ntype=misp\n").kind, FEED_MISP);
 }
 
 static void what_nobody_means_is_refused(void **state)
@@ -41,6 +42,7 @@ static void what_nobody_means_is_refused(void **state)
 		"[feed]\nsource=ftp://h/x\n",
 		"[feed]\nsource=/x\ntype=taxii\n",
 		"[feed]\nsource=/x\ntype=misp\n",
+		"[feed]\nsource=http://h/x\ntype=stix\n",
 		"[feed]\nsource=/x\ninterval=0\n",
 		"[feed]\nsource=/x\ninterval=1w\n",
 		"[feed]\nsource=/x\ninterval=99999999999d\n",

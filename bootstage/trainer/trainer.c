@@ -106,7 +106,7 @@ int trainer_folder(const struct trainplaces *p, const struct trainjob *j, int *r
 	return 0;
 }
 
-static bool has_model(const struct trainer *t, const struct trainjob *j)
+bool trainer_has_model(const struct trainer *t, const struct trainjob *j)
 {
 	struct model_names names;
 	char name[NAME_MAX + 1];
@@ -138,7 +138,7 @@ void trainer_look(struct trainer *t)
 {
 	t->models = 0;
 	for (size_t i = 0; i < t->want->jobs->n; i++)
-		if (has_model(t, job_at(t, i))) {
+		if (trainer_has_model(t, job_at(t, i))) {
 			t->models |= 1ull << i;
 			mark(t, job_at(t, i));
 		}

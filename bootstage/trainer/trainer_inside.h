@@ -25,6 +25,7 @@ struct trainer {
 /** Add a record of a job, or with NULL of the cycle; say it in the log, to tell() and in the metrics. */
 MUST_USE int trainer_record(struct trainer *t, const struct trainjob *j, struct train_record *r, struct why *w);
 
+bool trainer_has_model(const struct trainer *t, const struct trainjob *j);
 /** Look which jobs have a valid model. */
 void trainer_look(struct trainer *t);
 /** The folder of a job, opened; -ENOENT without a reason. */

@@ -568,7 +568,7 @@ int teldoor_read(int fd, struct telpipe *p, bool (*stop)(void), struct teldoor_f
 	telstream_done(&s);
 	while (!telpipe_flush(p, now_ms()) && !stop())
 		rest_a_while(telpipe_due_ms(p, now_ms()) < 50 ? 1 : 50);
-	while (p->up && !telspool_empty(p->spool) && !stop())
+	while (telpipe_replays(p) && !stop())
 		telpipe_step(p, now_ms());
 	return r;
 }

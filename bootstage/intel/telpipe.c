@@ -313,6 +313,11 @@ static void replay(struct telpipe *p, uint64_t now_ms)
 		p->ops->note(p->arg, &w);
 }
 
+bool telpipe_replays(const struct telpipe *p)
+{
+	return p->up && !telspool_empty(p->spool) && p->replay_ms == 0;
+}
+
 void telpipe_step(struct telpipe *p, uint64_t now_ms)
 {
 	if (!p->up && now_ms >= p->retry_ms)

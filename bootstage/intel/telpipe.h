@@ -89,6 +89,8 @@ void telpipe_done(struct telpipe *p);
 MUST_USE int telpipe_take(struct telpipe *p, const struct tel_frame *f, uint64_t tag, uint64_t now_ms);
 /** Do what is due: connect, close the batch, replay some of the spool. */
 void telpipe_step(struct telpipe *p, uint64_t now_ms);
+/** Whether something is left in the spool that steps get into the database. */
+bool telpipe_replays(const struct telpipe *p);
 /** Milliseconds until something is due; 0: now. */
 unsigned int telpipe_due_ms(const struct telpipe *p, uint64_t now_ms);
 /** No more frames come: close the batch without waiting. Returns whether it is closed, and all in it answered. */

@@ -492,6 +492,7 @@ static void a_spool_that_cannot_be_read_is_tried_now_and_then(void **state)
 	assert_int_equal(telpipe_due_ms(&p, 20000), TELPIPE_RETRY_MS);
 	telpipe_step(&p, 20001);
 	assert_int_equal(x->notes, 1);
+	assert_false(telpipe_replays(&p));
 	x->unreadable = false;
 	telpipe_step(&p, 20000 + TELPIPE_RETRY_MS);
 	assert_int_equal(x->counted[1][1], 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/io.h"
 #include "base/parse.h"
@@ -17,6 +18,8 @@
 #define INIT_MS    (CLUSTER_MAKE_S * 1000u)
 #define ASK_MS     10000u
 #define MAJOR_MAX  99u
+#define PAUSE_MS   50
+#define BEGIN_MS   5000u /* from its beginning until it listens */
 #define ARGV_MAX   32u
 #define PATH_ROOM  (INTELCONF_PATH + 64u)
 #define SEARCH     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -326,6 +329,44 @@ static int start_own(const struct cluster *c, const struct machine *m, unsigned 
 	return r ? why_next(w, r, "%s has what the server says", log) : 0;
 }
 
+/* A server that has begun and does not listen yet. */
+static bool has_begun(const struct cluster *c)
+{
+	char path[PATH_ROOM];
+
+	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", c->folder);
+	return access(path, F_OK) == 0;
+}
+
+/* Until one that somebody else has started answers: what it recovers takes as long as it takes. */
+static int await(const struct cluster *c, unsigned int timeout_s, struct why *w)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000l };
+	uint64_t start = now_ms();
+	int r;
+
+	while ((r = cluster_ping(c)) && now_ms() - start < (r == -EAGAIN ? 1000ull * timeout_s : BEGIN_MS))
+		(void)nanosleep(&pause, NULL);
+	return r ? fail(w, r, "the database's server has begun, and does not answer") : 0;
+}
+
+static int start_or_await(const struct cluster *c, const struct machine *m, unsigned int timeout_s,
+			  struct cluster_begun *b, struct why *w)
+{
+	struct why own = { 0 };
+	int r = cluster_ping(c);
+
+	if (r == 0 || r == -EAGAIN) /* another starter has done it meanwhile */
+		return r ? await(c, timeout_s, w) : 0;
+	r = start_own(c, m, timeout_s, &b->made, &own);
+	b->started = r == 0;
+	if (r && has_begun(c) && await(c, timeout_s, NULL) == 0)
+		return 0;
+	if (r && w && !w->code)
+		*w = own;
+	return r;
+}
+
 int cluster_start(const struct cluster *c, const struct machine *m, unsigned int timeout_s, struct cluster_begun *ret,
 		  struct why *w)
 {
@@ -333,10 +374,7 @@ int cluster_start(const struct cluster *c, const struct machine *m, unsigned int
 	AUTO_FD lock = -1;
 	int r = lock_beside(c, &lock, w);
 
-	if (!r && cluster_ping(c)) { /* else another starter has done it meanwhile */
-		r = start_own(c, m, timeout_s, &b.made, w);
-		b.started = true;
-	}
+	r = r ? r : start_or_await(c, m, timeout_s, &b, w);
 	if (!r)
 		*ret = b;
 	return r;

@@ -46,7 +46,8 @@ struct cluster_begun {
 	bool made;    /* there were no data */
 };
 /**
- * Start the server of its own, unless one answers: makes the data when there are none, and waits until it answers.
+ * Start the server of its own, unless one answers, or has begun to: makes the data when there are none, and waits until it
+ * answers.
  * Returns 0; -EPROTONOSUPPORT (refused) when the data are of another version than the programs.
  */
 MUST_USE int cluster_start(const struct cluster *c, const struct machine *m, unsigned int timeout_s,

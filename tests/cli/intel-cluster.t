@@ -181,6 +181,21 @@ kill -INT $server
 wait $server
 result $? 'and ends as its unit ends it' "$(cat serve.log)"
 exits 0 'ensure starts it without a unit' intel ensure
+# A server that has begun and does not listen yet, or still recovers, is waited for.
+missed=
+for pause in 0 0.02 0.05 0.1; do
+	intel stop
+	tandem-intel serve --config intel.conf >serve.log 2>&1 &
+	server=$!
+	sleep $pause
+	intel ensure >one.out 2>&1 || missed=$pause
+	intel stop
+	wait $server
+	[ -z "$missed" ] || break
+done
+check 'ensure beside serve' test -z "$missed"
+[ -z "$missed" ] || sed 's/^/# /' one.out
+exits 0 'ensure' intel ensure
 
 # A schema that a newer version left.
 superuser "INSERT INTO tandem_schema VALUES (9000, '9000-more', false, '9.9')"

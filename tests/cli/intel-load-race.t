@@ -31,19 +31,19 @@ both() {
 retries() { python3 -c 'import json; print(sum(json.load(open(f))["stored"]["retries"] for f in ("one", "two")))'; }
 # rounds NAME COUNT BEFORE FIRST SECOND GRAPH: of a store that has BEFORE
 rounds() {
-	failed=0 again=0
+	bad=0 again=0
 	for round in $(seq "$2"); do
 		empty
-		[ "$3" = - ] || ingest "$3" >/dev/null || failed=$round
-		both "$4" "$5" $((60 + 37 * round)) $((500 - 29 * round)) || failed=$round
+		[ "$3" = - ] || ingest "$3" >/dev/null || bad=$round
+		both "$4" "$5" $((60 + 37 * round)) $((500 - 29 * round)) || bad=$round
 		graph >is
-		cmp -s is "$6" || failed=$round
-		[ "$(pg_sql "$claims")" = "$(pg_sql 'SELECT sum(n) FROM intel_edges')" ] || failed=$round
-		[ $failed = 0 ] || break
+		cmp -s is "$6" || bad=$round
+		[ "$(pg_sql "$claims")" = "$(pg_sql 'SELECT sum(n) FROM intel_edges')" ] || bad=$round
+		[ $bad = 0 ] || break
 		again=$((again + $(retries)))
 	done
-	[ $failed = 0 ]
-	result $? "$1" "round $failed: $(cat one two; diff is "$6" | cut -c1-100 | head)"
+	[ $bad = 0 ]
+	result $? "$1" "round $bad: $(cat one two; diff is "$6" | cut -c1-100 | head)"
 	echo "# batches that were tried again: $again; deadlocks so far: $(deadlocks)"
 }
 rounds 'all of it is new' 3 - 0.json turned0.json graph0
@@ -71,18 +71,18 @@ opened() {
 }
 # at_once NAME LOCK BEFORE FIRST SECOND GRAPH
 at_once() {
-	failed=0
+	bad=0
 	for round in 1 2 3; do
 		empty
-		[ "$3" = - ] || ingest "$3" >/dev/null || failed=$round
+		[ "$3" = - ] || ingest "$3" >/dev/null || bad=$round
 		close "$2" 4
-		both "$4" "$5" 5000 5000 || failed=$round
-		wait $gate || failed=$round
+		both "$4" "$5" 5000 5000 || bad=$round
+		wait $gate || bad=$round
 		graph >is
-		cmp -s is "$6" || failed=$round
+		cmp -s is "$6" || bad=$round
 	done
-	[ $failed = 0 ]
-	result $? "$1" "round $failed: $(cat gate one two; diff is "$6" | cut -c1-100 | head)"
+	[ $bad = 0 ]
+	result $? "$1" "round $bad: $(cat gate one two; diff is "$6" | cut -c1-100 | head)"
 	echo "# deadlocks so far: $(deadlocks)"
 }
 at_once 'new, at the same moment' 1 - 0.json turned0.json graph0

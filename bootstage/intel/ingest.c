@@ -10,13 +10,12 @@
 #include "base/io.h"
 #include "base/proc.h"
 #include "bootstage/intel/input.h"
+#include "bootstage/intel/mispfeed.h"
 
 #define LANES_FEW    2u
 #define LANES_MANY   4u
 #define CORES_MANY   16u
 #define RECORD_BYTES 1600u /* of text, on average; a batch is full at whichever comes first */
-#define MANIFEST     "manifest.json"
-#define MANIFEST_MAX (64u << 20)
 #define FILES_MAX    1000000u
 #define NAME_BYTES   255u
 #define TURN_MS      10
@@ -206,48 +205,31 @@ static int names_of_folder(int dir, struct names *ret, struct why *w)
 	return r;
 }
 
-/* A UUID and nothing else: it becomes a file's name. */
-static bool is_uuid(struct bytes key)
-{
-	if (key.n != 36)
-		return false;
-	for (size_t i = 0; i < key.n; i++)
-		if (!(key.p[i] == '-' || (key.p[i] >= '0' && key.p[i] <= '9') || (key.p[i] >= 'a' && key.p[i] <= 'f') ||
-		      (key.p[i] >= 'A' && key.p[i] <= 'F')))
-			return false;
-	return true;
-}
-
-/* {"UUID": {...}, ...}: the events of a MISP feed, each in UUID.json. */
+/* The events of a MISP feed, each in UUID.json. */
 static int names_of_manifest(struct bytes text, struct names *ret, struct why *w)
 {
-	struct jsontext_walk i;
-	struct jsontext_member m;
-	struct jsontext t;
-	int r = jsontext_check(text, &t, w);
+	AUTO_MISPFEED feed = { 0 };
+	int r = mispfeed_read(text, &feed, w);
 
-	i = jsontext_walk(text);
-	while (!r && jsontext_member(&i, &m)) {
+	for (size_t i = 0; !r && i < feed.n; i++) {
 		char name[48];
 
-		if (!is_uuid(m.key))
-			continue;
-		(void)snprintf(name, sizeof(name), "%.36s.json", (const char *)m.key.p);
+		(void)snprintf(name, sizeof(name), "%s.json", feed.at[i].uuid);
 		r = name_add(ret, name, w);
 	}
-	return r ? why_in(w, r, MANIFEST) : 0;
+	return r ? why_in(w, r, MISPFEED_MANIFEST) : 0;
 }
 
 static int names_read(int dir, struct names *ret, bool *ret_manifest, struct why *w)
 {
 	AUTO_FREE char *text = NULL;
 	size_t n;
-	int r = file_read(dir, MANIFEST, MANIFEST_MAX, &text, &n, NULL);
+	int r = file_read(dir, MISPFEED_MANIFEST, MISPFEED_MANIFEST_MAX, &text, &n, NULL);
 
 	if (r == -ENOENT)
 		return names_of_folder(dir, ret, w);
 	if (r)
-		return fail(w, r, MANIFEST ": %s", strerror(-r));
+		return fail(w, r, MISPFEED_MANIFEST ": %s", strerror(-r));
 	*ret_manifest = true;
 	return names_of_manifest(bytes_of(text, n), ret, w);
 }
@@ -294,7 +276,7 @@ static int ingest_folder(struct ingest *g, int dir, struct why *w)
 
 	if (!r && names.n == 0)
 		return fail(w, -ENODATA, "%s",
-			    manifest ? MANIFEST " names no events" : "no file of a feed in the folder");
+			    manifest ? MISPFEED_MANIFEST " names no events" : "no file of a feed in the folder");
 	for (size_t i = 0; !r && i < names.n; i++)
 		r = ingest_file(g, dir, names.at[i], w);
 	if (!r && g->stats->bad + g->stats->missing == names.n)

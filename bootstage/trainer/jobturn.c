@@ -462,8 +462,12 @@ int jobturn_finish(struct trainer *t, size_t job, bool seed, struct why *w)
 	x->seed = seed;
 	if (turn)
 		x->trained = turn->last;
+	x->cap.fd = -1;
 	model_names(x->j->name, &names);
-	r = trainer_folder(t->want->places, x->j, &folder, &cause);
+	r = trainplaces_folder(t->want->places, x->j, x->folder, &cause);
+	r = r ? r : put_cap(x, &cause); /* after a power cut its file system is not mounted */
+	cap_close(&x->cap);
+	r = r ? r : trainer_folder(t->want->places, x->j, &folder, &cause);
 	if (r)
 		return record(x, TRAIN_FAILED, cause.code ? cause.text : "its folder is gone", NULL, w);
 	r = take_model(x, folder, &names, w);

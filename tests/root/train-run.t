@@ -134,7 +134,25 @@ if losetup -f >/dev/null 2>&1 && command -v mke2fs >/dev/null; then
 	ok 'after a boot'
 	[ "$(cat made)" = made ] && cmp -s /var/lib/demo/models/core/core.onnx "$here/data/onnx/ok-logit.onnx"
 	ok 'it is found again, and no other is made'
-	umount /var/lib/demo/models/core
+	# Trained, and the power goes before the model is taken: the journal ends with "trained".
+	job 10-core "cp $here/data/onnx/ok-foreign.onnx \$TANDEM_MODEL_NEXT; echo trained >>$work/made" cap=32M
+	timeout 60 "$bin/tandem-train" run >out 2>err
+	python3 -c '
+import struct
+path = "/var/lib/demo/trainer/journal"
+data, at, keep = open(path, "rb").read(), 0, 0
+while at < len(data):
+    event = data[at + 9]
+    at += 8 + struct.unpack_from("<I", data, at)[0]
+    keep = at if event == 7 else keep
+open(path, "wb").write(data[:keep])'
+	models=/var/lib/demo/models/core
+	mv $models/core.onnx $models/core.onnx.next && mv $models/core.onnx.prev $models/core.onnx && umount $models
+	timeout 60 "$bin/tandem-train" run >out 2>err && cmp -s $models/core.onnx "$here/data/onnx/ok-foreign.onnx"
+	ok 'a model that was not taken before a boot is taken after it'
+	[ "$(grep -c trained made)" = 1 ]
+	ok 'and not trained again'
+	umount $models
 fi
 
 echo "1..$n"

@@ -2,7 +2,6 @@
 
 #include "bootstage/intel/input.h"
 
-#include <fcntl.h>
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -14,7 +13,6 @@
 
 struct input {
 	struct carve_source raw;
-	int fd, own_fd; /* where raw reads from, when it is a descriptor; what is closed */
 	char name[256];
 	enum input_packing packing;
 	uint64_t raw_bytes, bytes, max_bytes;
@@ -31,20 +29,6 @@ struct room {
 	uint8_t *p;
 	size_t n, used;
 };
-
-static int read_fd(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
-{
-	struct input *i = arg;
-	ssize_t n;
-
-	do
-		n = read(i->fd, buf, room);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return fail_errno(w, "%s", i->name);
-	*ret_n = (size_t)n;
-	return 0;
-}
 
 /* One more piece of raw bytes behind those that are there. */
 static int read_raw(struct input *i, struct why *w)
@@ -249,61 +233,22 @@ static int begin(struct input *i, struct why *w)
 	return r ? r : prepare(i, w);
 }
 
-static struct input *input_new(const char *name, uint64_t max_bytes)
+int input_open(struct carve_source raw, const char *name, uint64_t max_bytes, struct input **ret, struct why *w)
 {
 	struct input *i = calloc(1, sizeof(*i));
-
-	if (!i)
-		return NULL;
-	i->fd = i->own_fd = -1;
-	i->max_bytes = max_bytes ? max_bytes : INPUT_MAX_BYTES;
-	(void)snprintf(i->name, sizeof(i->name), "%s", name);
-	return i;
-}
-
-/* Takes own_fd, also when it fails. */
-static int open_any(struct carve_source raw, int fd, int own_fd, const char *name, uint64_t max_bytes,
-		    struct input **ret, struct why *w)
-{
-	struct input *i = input_new(name, max_bytes);
 	int r;
 
-	if (!i) {
-		auto_close(&own_fd);
+	if (!i)
 		return fail(w, -ENOMEM, "%s: out of memory", name);
-	}
-	i->raw = raw.read ? raw : (struct carve_source){ read_fd, i };
-	i->fd = fd;
-	i->own_fd = own_fd;
+	i->raw = raw;
+	i->max_bytes = max_bytes ? max_bytes : INPUT_MAX_BYTES;
+	(void)snprintf(i->name, sizeof(i->name), "%s", name);
 	r = begin(i, w);
 	if (r)
 		input_close(i);
 	else
 		*ret = i;
 	return r;
-}
-
-int input_open(struct carve_source raw, const char *name, uint64_t max_bytes, struct input **ret, struct why *w)
-{
-	return open_any(raw, -1, -1, name, max_bytes, ret, w);
-}
-
-int input_open_fd(int fd, const char *name, uint64_t max_bytes, struct input **ret, struct why *w)
-{
-	return open_any((struct carve_source){ 0 }, fd, -1, name, max_bytes, ret, w);
-}
-
-int input_open_file(const char *path, uint64_t max_bytes, struct input **ret, struct why *w)
-{
-	int fd;
-
-	if (strcmp(path, "-") == 0)
-		return input_open_fd(STDIN_FILENO, "standard input", max_bytes, ret, w);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return fail_errno(w, "%s", path);
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint */
-	return open_any((struct carve_source){ 0 }, fd, fd, path, max_bytes, ret, w);
 }
 
 void input_close(struct input *i)
@@ -314,7 +259,6 @@ void input_close(struct input *i)
 		(void)inflateEnd(&i->gzip);
 	lzma_end(&i->xz);
 	(void)ZSTD_freeDStream(i->zstd);
-	auto_close(&i->own_fd);
 	free(i);
 }
 

@@ -1,6 +1,6 @@
 /*
- * input - the bytes of a feed: a file, a descriptor or another source, unpacked when they are gzip, xz or zstd.
- * Layer:  bootstage/intel; act.
+ * input - the bytes of a feed, unpacked when they are gzip, xz or zstd.
+ * Layer:  bootstage/intel.
  * Trust:  the bytes are hostile. Memory for unpacking stays under INPUT_MEMORY_MAX, whatever they ask for; what comes out
  *         is counted and ends at a limit.
  *
@@ -32,10 +32,6 @@ struct input;
  */
 MUST_USE int input_open(struct carve_source raw, const char *name, uint64_t max_bytes, struct input **ret,
 			struct why *w);
-/** The same of a descriptor, which stays the caller's. */
-MUST_USE int input_open_fd(int fd, const char *name, uint64_t max_bytes, struct input **ret, struct why *w);
-/** The same of a file; "-" is the standard input. */
-MUST_USE int input_open_file(const char *path, uint64_t max_bytes, struct input **ret, struct why *w);
 void input_close(struct input *i);
 
 /**

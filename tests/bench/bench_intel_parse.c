@@ -88,13 +88,21 @@ static void pick(const struct jsontext *t)
 		picked += jsontext_get(t, keys[i]).n;
 }
 
+static int read_fd(void *arg, void *buf, size_t room, size_t *ret_n, struct why *w)
+{
+	ssize_t n = read(*(int *)arg, buf, room);
+
+	*ret_n = n > 0 ? (size_t)n : 0;
+	return n < 0 ? fail_errno(w, "feed") : 0;
+}
+
 static int parse(int fd, uint64_t *ret_n, struct why *w)
 {
 	struct input *in = NULL;
 	struct carved got = { 0 };
 	struct carve c = { 0 };
 	uint64_t n = 0;
-	int r = input_open_fd(fd, "feed", 0, &in, w);
+	int r = input_open((struct carve_source){ read_fd, &fd }, "feed", 0, &in, w);
 
 	r = r ? r : carve_init(&c, input_source(in), 0, w);
 	while (!r && got.what != CARVE_END) {

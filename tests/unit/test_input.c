@@ -1,14 +1,12 @@
-/* Feeds from files and descriptors, packed or not, damaged, endless, greedy. */
+/* Feeds packed or not, damaged, endless, greedy. */
 #define ZLIB_CONST
 
 #include "bootstage/intel/input.h"
 
-#include <fcntl.h>
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/io.h"
 #include "tests/support.h"
 
 #define TEXT_BYTES 700000u /* more than one piece of raw bytes, less than two blocks when packed */
@@ -241,31 +239,6 @@ static void memory_that_unpacking_takes_has_a_limit(void **state)
 	assert_non_null(strstr(w.text, "MiB of memory"));
 }
 
-static void files_and_descriptors_are_read(void **state)
-{
-	size_t n = pack_xz(text, sizeof(text), packed), got = 0;
-	const char *path = scratch_path("feed.json.xz");
-	struct input *i = NULL;
-	struct why w = { 0 };
-
-	(void)state;
-	assert_ok(file_replace(AT_FDCWD, path, packed, n, 0644, &w), w);
-	assert_ok(input_open_file(path, 0, &i, &w), w);
-	assert_ok(drain(i, &got, &w), w);
-	input_close(i);
-	assert_int_equal(got, sizeof(text));
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	assert_ok(input_open_fd(fd, path, 0, &i, &w), w);
-	assert_ok(drain(i, &got, &w), w);
-	input_close(i);
-	assert_int_equal(got, sizeof(text));
-	assert_true(fcntl(fd, F_GETFD) >= 0);
-	assert_int_equal(input_open_file(scratch_path("none"), 0, &i, &w), -ENOENT);
-	w = (struct why){ 0 };
-	assert_int_equal(input_open_file(scratch(), 0, &i, &w), -EISDIR);
-}
-
 static int set_up(void **state)
 {
 	(void)state;
@@ -283,7 +256,6 @@ int main(void)
 		cmocka_unit_test(damaged_packed_data_are_told),
 		cmocka_unit_test(what_comes_out_ends_at_its_limit),
 		cmocka_unit_test(memory_that_unpacking_takes_has_a_limit),
-		cmocka_unit_test(files_and_descriptors_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

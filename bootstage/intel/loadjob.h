@@ -1,7 +1,7 @@
 /*
  * loadjob - a part of a batch on its way into the store: which of its records are new there, which numbers their nodes
  * have, and the rows that follow.
- * Layer:  bootstage/intel. Format: memory only; load.c sends and receives.
+ * Layer:  bootstage/intel. Format: memory only; loadlane.c sends and receives.
  *
  * In this order: ask, told; names, made, fresh, keys, ids; edges; then rows. What dangles and finds room in `aside` is left to
  * whoever loads that: it is not wanted any more after `edges`, and marked LOAD_ASIDE. Everything that is written in the order of keys or

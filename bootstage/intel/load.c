@@ -159,7 +159,7 @@ static int feed_check(const char *name, struct why *w)
 		r = misuse(w, -EINVAL, "a feed's name has 1 to %u bytes, not %zu", FEED_BYTES, strlen(name));
 	else if (!text_printable(bytes_str(name)))
 		r = misuse(w, -EINVAL, "a feed's name is UTF-8 without control characters");
-	return why_next(w, r, "--feed NAME");
+	return r ? why_next(w, r, "--feed NAME") : 0;
 }
 
 static int feed_number(struct load *l, struct why *w)

@@ -347,6 +347,8 @@ pg_sql 'ALTER DATABASE intel CONNECTION LIMIT -1'
 exits 1 'no feed' sh -c 'echo "{}" >none.json; tandem-intel ingest --connect "$1" none.json' - "$pg"
 exits 1 'no file' ingest missing.json
 says 'missing.json'
+exits 1 'no server' tandem-intel ingest --connect host=/nowhere feed.json
+check 'its name has nothing to do with it' sh -c '! grep -q -e --feed "$1"' - "$err"
 exits 2 'no name' ingest feed.json --feed ''
 says "a feed's name has 1 to 255 bytes"
 exits 2 'a long name' ingest feed.json --feed "$(printf '%0256d' 0)"

@@ -191,7 +191,7 @@ static int take_all(struct trainjournal *j, struct bytes in, struct why *w)
 
 int trainjournal_open(struct trainjournal *ret, const struct trainjournal_file *file, void *arg, struct why *w)
 {
-	struct trainjournal j = { .file = file, .arg = arg };
+	struct trainjournal j = { .file = file, .arg = arg, .compact_at = TRAINJOURNAL_COMPACT };
 	AUTO_FREE char *text = NULL;
 	size_t n = 0;
 	int r = file->read(arg, &text, &n, w);
@@ -217,7 +217,7 @@ bool trainjournal_keeps(const struct trainjournal *j, size_t i)
 {
 	const struct train_record *r = &j->at[i];
 
-	if (r->cycle + 1 >= j->at[j->n - 1].cycle)
+	if (r->cycle + 1 >= j->at[j->n - 1].cycle && r->event != TRAIN_CHECKPOINT && r->event != TRAIN_ROLLED_BACK)
 		return true;
 	if (!r->job[0])
 		return false;
@@ -257,6 +257,7 @@ static int compact(struct trainjournal *j, struct why *w)
 		return r;
 	drop(j, stays);
 	j->bytes = n;
+	j->compact_at = 2 * n > TRAINJOURNAL_COMPACT ? 2 * n : TRAINJOURNAL_COMPACT;
 	j->uncut = false;
 	return 0;
 }
@@ -275,7 +276,7 @@ int trainjournal_add(struct trainjournal *j, const struct train_record *r, struc
 	uint8_t buf[TRAINRECORD_MAX];
 	struct timespec now;
 	size_t n;
-	int e = j->bytes > TRAINJOURNAL_COMPACT && r->event == TRAIN_BEGIN ? compact(j, w) : 0;
+	int e = j->bytes > j->compact_at ? compact(j, w) : 0;
 
 	if (!e && j->uncut)
 		e = j->file->cut(j->arg, j->bytes, w);

@@ -92,7 +92,8 @@ struct trainjournal {
 	size_t n, room;
 	uint64_t bytes;      /* of the file that count */
 	uint64_t lost_bytes; /* that did not, when it was opened */
-	bool uncut;          /* private from here: what lies behind the end has to go first */
+	uint64_t compact_at; /* private from here: bytes; over that the file is made smaller */
+	bool uncut;          /* what lies behind the end has to go first */
 };
 
 /**
@@ -106,12 +107,15 @@ void trainjournal_close(struct trainjournal *j);
 #define AUTO_TRAINJOURNAL CLEANUP(trainjournal_close) struct trainjournal
 
 /**
- * Add one, durable when it returns 0; its sequence and time are filled in here. A file over TRAINJOURNAL_COMPACT is made
- * smaller before: what trainjournal_keeps() stays.
+ * Add one, durable when it returns 0; its sequence and time are filled in here. A file over TRAINJOURNAL_COMPACT, and twice
+ * as large as it was made the last time, is made smaller before: what trainjournal_keeps() stays.
  */
 MUST_USE int trainjournal_add(struct trainjournal *j, const struct train_record *r, struct why *w);
 
-/** Whether a record is still needed: those of the last two cycles, and the last of each kind for each job. Pure. */
+/**
+ * Whether a record is still needed: those of the last two cycles, and the last of each kind for each job. Of checkpoints and
+ * rollbacks, which a job or a person may make without end, only the latter. Pure.
+ */
 bool trainjournal_keeps(const struct trainjournal *j, size_t i);
 
 /* The file itself. */

@@ -157,6 +157,12 @@ static bool goes_on(const struct trainer *t)
 	       (t->want->mode != TRAIN_ONE || strcmp(t->state.only, t->want->only) == 0);
 }
 
+/* A first day while a cycle of all jobs is open: it makes that one's seeds, and leaves the rest and its end to it. */
+static bool is_within(const struct trainer *t)
+{
+	return t->state.open && t->state.mode == TRAIN_ALL && t->want->mode == TRAIN_DAY_ONE;
+}
+
 static int begin(struct trainer *t, struct why *w)
 {
 	struct train_record r = { .event = TRAIN_BEGIN, .mode = t->want->mode, .exit_code = -1 };
@@ -209,10 +215,12 @@ static int give_up(struct trainer *t, const struct trainsequence_next *next, str
 	return trainer_record(t, job_at(t, next->job), &r, w);
 }
 
-/* Returns 1 at the end of the cycle. */
+/* Returns 1 when there is none. */
 static int step(struct trainer *t, struct why *w)
 {
-	const struct trainsequence_next next = trainsequence_next(t->want->jobs, &t->state, t->models);
+	const bool within = is_within(t);
+	const struct trainsequence_next next = within ? trainsequence_next_seed(t->want->jobs, &t->state, t->models)
+						      : trainsequence_next(t->want->jobs, &t->state, t->models);
 	int r = 0;
 
 	switch (next.step) {
@@ -230,7 +238,7 @@ static int step(struct trainer *t, struct why *w)
 		r = skip(t, &next, w);
 		break;
 	case TRAINSEQUENCE_END:
-		r = note(t, TRAIN_END, NULL, "", w);
+		r = within ? 0 : note(t, TRAIN_END, NULL, "", w);
 		return r ? r : 1;
 	}
 	return r;
@@ -238,7 +246,7 @@ static int step(struct trainer *t, struct why *w)
 
 static int cycle(struct trainer *t, struct why *w)
 {
-	int r = goes_on(t) ? 0 : begin(t, w);
+	int r = goes_on(t) || is_within(t) ? 0 : begin(t, w);
 
 	r = r ? r : queue(t, w);
 	while (!r && !t->ret->told) {
@@ -253,13 +261,17 @@ static int cycle(struct trainer *t, struct why *w)
 
 static bool anything(struct trainer *t)
 {
-	bool some = goes_on(t);
+	const bool within = is_within(t);
+	bool some = goes_on(t) ||
+		    (within && trainsequence_next_seed(t->want->jobs, &t->state, t->models).step != TRAINSEQUENCE_END);
 
 	for (size_t i = 0; !some && i < t->want->jobs->n; i++)
-		some = takes_part(t, i);
+		some = takes_part(t, i) && !(within && queued(t, i));
 	if (!some)
 		(void)snprintf(t->ret->reason, sizeof(t->ret->reason), "%s",
-			       t->want->jobs->n == 0 ? "there are no jobs" : "every job has a valid model");
+			       t->want->jobs->n == 0 ? "there are no jobs"
+			       : within              ? "the cycle that is open has had its turn with every first model"
+					: "every job has a valid model, or nothing that makes a first one");
 	return some;
 }
 
@@ -281,7 +293,7 @@ static bool due(struct trainer *t)
 static int must_fit(const struct trainer *t, struct why *w)
 {
 	AUTO_DISKLOOK d = { 0 };
-	int r = goes_on(t) ? 0 : disklook_make(t->want->places, t->want->conf, t->want->jobs, &d, w);
+	int r = goes_on(t) || is_within(t) ? 0 : disklook_make(t->want->places, t->want->conf, t->want->jobs, &d, w);
 
 	return r ? r : disklook_verdict(&d, w);
 }

@@ -61,3 +61,19 @@ struct trainsequence_next trainsequence_next(const struct trainjobs *jobs, const
 	}
 	return (struct trainsequence_next){ .step = TRAINSEQUENCE_END };
 }
+
+struct trainsequence_next trainsequence_next_seed(const struct trainjobs *jobs, const struct train_state *s,
+						  uint64_t models)
+{
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct train_turn *t = trainstate_find(s, jobs->at[i].name);
+		struct trainsequence_next next;
+
+		if (!t || t->event == 0 || turn_over(s, t))
+			continue;
+		next = step_of(jobs, t, i, models & (1ull << i));
+		if (next.seed)
+			return next;
+	}
+	return (struct trainsequence_next){ .step = TRAINSEQUENCE_END };
+}

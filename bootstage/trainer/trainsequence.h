@@ -36,6 +36,13 @@ struct trainsequence_next {
 struct trainsequence_next trainsequence_next(const struct trainjobs *jobs, const struct train_state *s,
 					     uint64_t models);
 
+/**
+ * The same for a first day while a cycle of all jobs is open: only the seeds that it has yet to make, whatever the trainings
+ * of jobs are at. TRAINSEQUENCE_END: there are none; the cycle itself may have more to do.
+ */
+struct trainsequence_next trainsequence_next_seed(const struct trainjobs *jobs, const struct train_state *s,
+						  uint64_t models);
+
 /** Whether the job takes part in a cycle. */
 bool trainsequence_has(const struct trainjob *j, enum train_mode mode, const char *only, bool has_model);
 

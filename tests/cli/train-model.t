@@ -228,4 +228,35 @@ printf 'rubbish' >r/etc/tandem/trainer.conf
 exits 2 'a mistake in trainer.conf' train run
 says 'trainer.conf:1'
 
+# --- R5: a first day after a cycle that was cut off, as at the boot behind a power cut ---
+machine
+job 10-core "[ -e $dir/go ] || { touch $dir/started; sleep 30; }"
+job 20-dpi 'exit 0' "exec-seed=$dir/seed"
+printf '#!/bin/sh\necho "seed $TANDEM_JOB" >>%s/ran\ncp %s $TANDEM_MODEL_NEXT\n' "$dir" "$good" >seed
+rm -f started go
+mkdir -p "$folder/core"
+cp "$good" "$folder/core/core.onnx"
+"$TANDEM_BIN/tandem-train" run --root "$dir/r" >/dev/null 2>&1 &
+trainer=$!
+for i in $(seq 100); do [ -e started ] && break; sleep 0.1; done
+kill -KILL "$trainer"
+wait "$trainer" 2>/dev/null
+cycle_is() { # cycle_is OPEN: the first one
+	check "the first cycle's being open is $1" sh -c 'tandem-train status --json --root r | python3 -c "
+import json, sys
+s = json.load(sys.stdin)
+assert (s[\"cycle\"], s[\"cycle_open\"]) == (1, '"$1"'), s"'
+}
+rm -f ran
+exits 0 'the first day' train run --day-one
+check 'makes the model that is missing' sh -c 'test "$(cat ran)" = "seed dpi"'
+cycle_is True
+exits 0 'once more' train run --day-one
+says 'nothing to do'
+touch go
+rm -f ran
+exits 0 'and the cycle' train run
+check 'goes on where it was' sh -c 'test "$(tr "\n" " " <ran)" = "core dpi "'
+cycle_is False
+
 finish

@@ -155,6 +155,36 @@ static void first_day_makes_only_what_is_missing_and_goes_on_where_it_was(void *
 	assert_false(trainsequence_has(&three[1], TRAIN_ONE, "core", true));
 }
 
+static void next_seed_is(uint64_t models, enum trainsequence_step step, size_t job)
+{
+	struct trainsequence_next n = trainsequence_next_seed(&jobs, &now, models);
+
+	assert_int_equal(n.step, step);
+	if (step != TRAINSEQUENCE_END)
+		assert_int_equal(n.job, job);
+}
+
+/* R5: a machine that was switched off while core trained, before dpi had its first model. */
+static void first_day_within_an_open_cycle_makes_its_seeds_and_leaves_the_rest(void **state)
+{
+	(void)state;
+	fresh(true);
+	begin(TRAIN_ALL);
+	add(TRAIN_RUNNING, "core", false);
+	next_seed_is(5, TRAINSEQUENCE_SEED, 1);
+	add(TRAIN_RUNNING, "dpi", true);
+	next_seed_is(5, TRAINSEQUENCE_SEED, 1);
+	add(TRAIN_TRAINED, "dpi", true);
+	next_seed_is(5, TRAINSEQUENCE_FINISH, 1);
+	add(TRAIN_DONE, "dpi", true);
+	next_seed_is(ALL_MODELS, TRAINSEQUENCE_END, 0);
+	next_is(ALL_MODELS, TRAINSEQUENCE_TRAIN, 0);
+	next_seed_is(3, TRAINSEQUENCE_SEED, 2);
+	run("agent", TRAIN_FAILED, true);
+	next_seed_is(3, TRAINSEQUENCE_END, 0);
+	assert_true(now.open);
+}
+
 static void job_that_takes_the_trainer_with_it_each_time_is_given_up(void **state)
 {
 	(void)state;
@@ -225,6 +255,7 @@ int main(void)
 		cmocka_unit_test(failure_stops_what_comes_after_unless_it_may_go_on),
 		cmocka_unit_test(job_without_a_model_is_seeded_first),
 		cmocka_unit_test(first_day_makes_only_what_is_missing_and_goes_on_where_it_was),
+		cmocka_unit_test(first_day_within_an_open_cycle_makes_its_seeds_and_leaves_the_rest),
 		cmocka_unit_test(job_that_takes_the_trainer_with_it_each_time_is_given_up),
 		cmocka_unit_test(job_without_room_runs_again),
 		cmocka_unit_test(new_cycle_forgets_turns_but_not_what_was_good),

@@ -66,7 +66,9 @@ void pgkit_kill(struct pgkit *k)
 	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", k->cluster.folder);
 	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &n, NULL), 0);
 	pid = (int)strtol(text, NULL, 10);
-	(void)snprintf(command, sizeof(command), "kill -KILL %d $(ps -o pid= --ppid %d)", pid, pid);
+	/* One of its processes may end by itself meanwhile. */
+	(void)snprintf(command, sizeof(command),
+		       "all=$(ps -o pid= --ppid %d) && kill -KILL %d && { kill -KILL $all 2>/dev/null || :; }", pid, pid);
 	assert_int_equal(system(command), 0);
 	while (kill(pid, 0) == 0)
 		(void)usleep(10000);

@@ -247,7 +247,7 @@ int seedrun_load(const struct seed_params *params, struct bytes in, struct seedr
 	size_t numbers = 3 * mlp_parameters(params->hidden);
 	struct flow_row *rows = NULL;
 	AUTO_SEEDRUN s = { 0 };
-	struct saved saved;
+	struct saved saved = { 0 };
 	int r = get_saved(in, &saved, w);
 
 	if (r)

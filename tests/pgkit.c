@@ -68,7 +68,8 @@ void pgkit_kill(struct pgkit *k)
 	pid = (int)strtol(text, NULL, 10);
 	/* One of its processes may end by itself meanwhile. */
 	(void)snprintf(command, sizeof(command),
-		       "all=$(ps -o pid= --ppid %d) && kill -KILL %d && { kill -KILL $all 2>/dev/null || :; }", pid, pid);
+		       "all=$(ps -o pid= --ppid %d) && kill -KILL %d && { kill -KILL $all 2>/dev/null || :; }", pid,
+		       pid);
 	assert_int_equal(system(command), 0);
 	while (kill(pid, 0) == 0)
 		(void)usleep(10000);

@@ -1,4 +1,5 @@
 """What scripts/demo runs once everything is installed and built. Narrates each step; logs stay under build/demo."""
+import json
 import os
 import random
 import sys
@@ -51,7 +52,7 @@ def make_images():
                                    ('v3-bad-init', '3.0.0', 'bad-init'), ('v3-bad-health', '3.0.1', 'bad-health'),
                                    ('v4', '4.0.0', 'good')):
         with Step('image %s: %s, %s' % (name, version, variant)) as step:
-            image = made[name] = appliance.image(version, variant, False, '--level', '3', '--intel', attempts=1, tuning={},
+            image = made[name] = appliance.image(version, variant, False, '--level', '3', '--intel', '--trainer', attempts=1, tuning={},
                                                   health_s=40 if variant == 'bad-health' else None)
             parts = ['root %d MiB' % (os.path.getsize(image.path('root.img')) >> 20)]
             if name != 'v1':
@@ -68,12 +69,17 @@ def update_and_commit(machine):
     with Step('tuning, before the system was started') as step:
         indent(up.boot.must('tandem-tune plan'))
         step.outcome = 'check: ' + up.boot.must('tandem-tune check').strip()
-        up.verdict()
+        up.verdict(600)     # the first boot makes a database and models
         indent(up.boot.must('tandem-stage status'))
         indent(up.boot.sh('systemd-analyze critical-chain --no-pager ransomeye-core.service').text)
         with open(os.path.join(FOLDER, 'boot.svg'), 'w') as file:
             file.write(up.boot.must('tandem-stage plot'))
         say('    build/demo/boot.svg is a picture of this boot')
+    with Step('models of the first day, a stage after the boot') as step:
+        up.boot.must('tandem-stage wait trainer', 600)
+        indent(up.boot.must('tandem-train status'))
+        trained = json.loads(up.boot.must('tandem-train status --json'))['jobs']
+        step.outcome = ', '.join(job['name'] for job in trained)
     with Step('install v2 into slot b') as step:
         up.install('v2.reup')
         step.outcome = 'written, read back, armed'

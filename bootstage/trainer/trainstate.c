@@ -1,23 +1,47 @@
 #include "bootstage/trainer/trainstate.h"
 
-const struct train_turn *trainstate_find(const struct train_state *s, const char *job)
+static size_t index_of(const struct train_state *s, const char *job)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(s->at[i].job, job) == 0)
-			return &s->at[i];
-	return NULL;
+	size_t i = 0;
+
+	while (i < s->n && strcmp(s->at[i].job, job) != 0)
+		i++;
+	return i;
 }
 
-/* Of a job that is not among the configured ones any more there is no need to know when there are too many. */
+const struct train_turn *trainstate_find(const struct train_state *s, const char *job)
+{
+	size_t i = index_of(s, job);
+
+	return i < s->n ? &s->at[i] : NULL;
+}
+
+/* The one that nothing was heard of for the longest time, and that is not part of the cycle; s->n: all are. */
+static size_t forgotten(const struct train_state *s)
+{
+	size_t best = s->n;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->at[i].event == 0 && (best == s->n || s->at[i].last.sequence < s->at[best].last.sequence))
+			best = i;
+	return best;
+}
+
+/* Jobs that are not configured any more make room for those that are. NULL: all take part. */
 static struct train_turn *turn_of(struct train_state *s, const char *job)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(s->at[i].job, job) == 0)
-			return &s->at[i];
-	if (s->n == TRAINJOBS_MAX)
+	size_t i = index_of(s, job);
+
+	if (i < s->n)
+		return &s->at[i];
+	if (i == TRAINJOBS_MAX)
+		i = forgotten(s);
+	if (i == TRAINJOBS_MAX)
 		return NULL;
-	(void)snprintf(s->at[s->n].job, TRAINJOB_NAME, "%s", job);
-	return &s->at[s->n++];
+	s->n += i == s->n;
+	s->at[i] = (struct train_turn){ 0 };
+	(void)snprintf(s->at[i].job, TRAINJOB_NAME, "%s", job);
+	return &s->at[i];
 }
 
 static void begin(struct train_state *s, const struct train_record *r)

@@ -233,6 +233,27 @@ static void new_cycle_forgets_turns_but_not_what_was_good(void **state)
 	next_is(0, TRAINSEQUENCE_TRAIN, 0); /* by hand, in between: its turn is what it was */
 }
 
+/* Names come and go over the years, and the journal keeps the last of each. */
+static void job_with_a_new_name_is_known_whatever_there_was_before(void **state)
+{
+	char name[16];
+
+	(void)state;
+	fresh(false);
+	add(TRAIN_BEGIN, "", false);
+	for (unsigned int i = 0; i < TRAINJOBS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "old-%u", i);
+		run(name, TRAIN_DONE, false);
+	}
+	add(TRAIN_END, "", false);
+	begin(TRAIN_ALL);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(trainstate_find(&now, three[i].name)->event, TRAIN_QUEUED);
+	assert_null(trainstate_find(&now, "old-0"));
+	assert_non_null(trainstate_find(&now, "old-31"));
+	next_is(0, TRAINSEQUENCE_TRAIN, 0);
+}
+
 static void jobs_that_are_not_part_of_the_cycle_are_passed_over(void **state)
 {
 	(void)state;
@@ -259,6 +280,7 @@ int main(void)
 		cmocka_unit_test(job_that_takes_the_trainer_with_it_each_time_is_given_up),
 		cmocka_unit_test(job_without_room_runs_again),
 		cmocka_unit_test(new_cycle_forgets_turns_but_not_what_was_good),
+		cmocka_unit_test(job_with_a_new_name_is_known_whatever_there_was_before),
 		cmocka_unit_test(jobs_that_are_not_part_of_the_cycle_are_passed_over),
 	};
 

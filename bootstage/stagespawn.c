@@ -94,6 +94,7 @@ static _Noreturn void become(const struct words *v, int null, int out, int tell)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
+	(void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC); /* what the runner was given itself is none of theirs */
 	if (dup2(null, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0) {
 		e = v->prepare ? -v->prepare(v->arg) : 0;
 		/* A runner that is killed leaves nothing running. Behind prepare(), since a new user id takes it away. */

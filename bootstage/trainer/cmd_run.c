@@ -1,6 +1,8 @@
 /*
  * tandem-train run
  */
+#include <signal.h>
+
 #include "base/args.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -28,7 +30,7 @@ static void tell_json(const struct train_record *r, const struct train_progress 
 		json_text(&j, "reason", r->text);
 	}
 	json_end(&j);
-	IGNORE(json_finish(&j, NULL)); /* a reader that went away stops no training */
+	IGNORE(json_finish(&j, NULL));
 }
 
 static void tell_dry(const struct train_record *r, const struct train_progress *p)
@@ -82,6 +84,7 @@ int cmd_run(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_setup(PROGRAM, LOG_INFO);
+	(void)signal(SIGPIPE, SIG_IGN); /* a reader that went away stops no training */
 	want.tell = as_json ? tell_json : want.dry_run ? tell_dry : NULL;
 	r = trainplaces_open(&places, &w);
 	r = r ? r : trainconf_load(places.root, &conf, &w);

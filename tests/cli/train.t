@@ -48,6 +48,15 @@ TANDEM_MODEL_NEXT=$dir/r/var/lib/demo/models/core/core.onnx.next
 TANDEM_X=y
 TEXT"
 
+job 10-core 'ls /proc/$$/fd >'"$dir"'/fds'
+exits 0 'a trainer that was given a file' train run --job core 7</dev/null
+check 'does not give it on' sh -c '! grep -qx 7 fds'
+
+# What reads its lines may go away.
+job 10-core 'sleep 1; exit 0'
+check 'whoever reads its lines may go away' sh -c 'tandem-train run --json --job core --root r 2>/dev/null | true; tandem-train status --root r | grep -q "core *done"'
+check 'and the cycle comes to its end' sh -c 'tandem-train status --json --root r | grep -q "\"cycle_open\": false"'
+
 # C22, R7: core fails.
 machine
 job 10-core 'echo no data; exit 3'

@@ -306,10 +306,10 @@ rm feeds.d/03-new.feed
 rm -r state
 feed 01-large.feed "source=$taxii/stall/x.json" stall=30s
 kill_at=$(date +%s)
-exits 0 'SIGTERM ends what goes on for ever' timeout --preserve-status -s TERM 2 tandem-intel feeds run --forever --feeds feeds.d --state state --connect "$pg"
+exits 0 'SIGTERM ends what goes on for ever' timeout --foreground --preserve-status -s TERM 2 tandem-intel feeds run --forever --feeds feeds.d --state state --connect "$pg"
 check 'at once' [ $(($(date +%s) - kill_at)) -lt 6 ]
 is 'the feed that was under way has not failed' 'never 0' sh -c 'printf "%s %s\n" "$1" "$2"' sh "$(state large result)" "$(state large failures)"
-exits 1 'SIGINT ends a run' timeout --preserve-status -s INT 2 tandem-intel feeds run --feeds feeds.d --state state --connect "$pg"
+exits 1 'SIGINT ends a run' timeout --foreground --preserve-status -s INT 2 tandem-intel feeds run --feeds feeds.d --state state --connect "$pg"
 says 'interrupted'
 is 'there neither' never state large result
 

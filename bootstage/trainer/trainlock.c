@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 
@@ -39,8 +40,11 @@ int trainlock_take(const char *path, struct why *w)
 
 	if (r)
 		return r;
-	AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	/* Who can read it can hold a lock for reading, and keep every trainer out. */
+	AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
+		return fail_errno(w, "%s", path);
+	if (fchmod(fd, 0600))
 		return fail_errno(w, "%s", path);
 	if (fcntl(fd, F_OFD_SETLK, &lock)) {
 		if (errno != EAGAIN && errno != EACCES)

@@ -18,7 +18,7 @@
 MUST_USE int trainlock_take(const char *path, struct why *w);
 /** Say what the holder is doing, for whoever is refused. What cannot be written is only missing there. */
 void trainlock_say(int fd, const char *text);
-/** Whether somebody has it. @ret  what that one has said; "" nobody has it; holds TRAINLOCK_TEXT */
+/** Whether somebody has it, as far as who asks may see it: it is for its user alone. @ret  what that one has said; "" nobody has it; holds TRAINLOCK_TEXT */
 bool trainlock_held(const char *path, char *ret);
 
 #endif

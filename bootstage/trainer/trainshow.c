@@ -37,9 +37,10 @@ static void look_job(const struct trainplaces *p, const struct trainshow *s, str
 	x->day_one = trainplaces_state(p, name, path, NULL) == 0 && access(path, F_OK) == 0;
 	(void)snprintf(x->no_model, sizeof(x->no_model), "missing");
 	(void)snprintf(x->state, sizeof(x->state), "%s",
-		       !x->turn || x->turn->last.sequence == 0     ? "never"
-		       : train_turn_runs(x->turn) && !s->worker[0] ? train_event_name(TRAIN_INTERRUPTED)
-								   : train_event_name(x->turn->last.event));
+		       !x->turn || x->turn->last.sequence == 0 ? "never"
+		       : train_turn_runs(x->turn) && !s->worker[0] && !s->blind
+			       ? train_event_name(TRAIN_INTERRUPTED)
+			       : train_event_name(x->turn->last.event));
 	if (trainer_folder(p, x->job, &folder, NULL))
 		return;
 	look_model(x, folder);
@@ -75,7 +76,7 @@ int trainshow_look(const struct trainplaces *p, const struct trainconf *c, const
 	if (!r && !ret->at)
 		r = fail(w, -ENOMEM, "out of memory");
 	if (!r)
-		(void)trainlock_held(path, ret->worker);
+		ret->blind = !trainlock_held(path, ret->worker) && access(path, R_OK) && errno == EACCES;
 	r = r ? r : look_journal(p, &ret->state, w);
 	for (size_t i = 0; !r && i < jobs->n; i++) {
 		ret->at[i].job = &jobs->at[i];
@@ -140,6 +141,8 @@ int trainshow_print(const struct trainshow *s, struct why *w)
 			     moment(s->state.begun_us / 1000000, begun), s->state.open ? ", not at its end" : "");
 	if (s->worker[0])
 		(void)printf("at work: %s\n", s->worker);
+	if (s->blind)
+		(void)printf("whether a trainer is at work is for its user to see\n");
 	if (s->next_s)
 		(void)printf("next: %s\n", moment(s->next_s, next));
 	return fflush(stdout) ? fail_errno(w, "output") : 0;

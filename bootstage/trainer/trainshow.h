@@ -26,7 +26,8 @@ struct trainshow_job {
 
 struct trainshow {
 	struct train_state state;
-	char worker[TRAINLOCK_TEXT]; /* "": nobody is at work */
+	char worker[TRAINLOCK_TEXT]; /* "": nobody is at work, as far as we may see */
+	bool blind;                  /* we may not */
 	int64_t next_s;              /* of the schedule; 0: none */
 	struct trainshow_job *at;    /* in the order of the jobs */
 	size_t n;

@@ -2,6 +2,7 @@
 #include "bootstage/trainer/trainlock.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "tests/support.h"
@@ -11,6 +12,7 @@ static void second_trainer_is_told_who_works(void **state)
 	const char *path = scratch_path("run/train.lock");
 	char who[TRAINLOCK_TEXT];
 	struct why w = { 0 };
+	struct stat st;
 	int fd, status = 0;
 	pid_t pid;
 
@@ -20,6 +22,8 @@ static void second_trainer_is_told_who_works(void **state)
 	assert_true(fd >= 0);
 	trainlock_say(fd, "a rather long thing that is being done");
 	trainlock_say(fd, "training 'core'");
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600); /* nobody else can hold a lock for reading */
 	assert_int_equal(trainlock_take(path, &w), -EWOULDBLOCK);
 	assert_non_null(strstr(w.text, "training 'core'"));
 	assert_null(strstr(w.text, "long"));

@@ -23,15 +23,27 @@ static int ids_of(const char *name, struct trainproc_ids *ret, struct why *w)
 	struct trainproc_ids ids = { .change = true, .n_groups = ARRAY_SIZE(ids.groups) };
 	char buf[4096];
 	struct passwd pw, *found = NULL;
+	int e = getpwnam_r(name, &pw, buf, sizeof(buf), &found);
 
-	if (getpwnam_r(name, &pw, buf, sizeof(buf), &found) || !found)
+	if (!found && (e == 0 || e == ENOENT || e == ESRCH))
 		return fail(w, -ENOENT, "there is no user '%s'", name);
+	if (!found)
+		return fail(w, -e, "user '%s': %s", name, strerror(e));
 	ids.uid = pw.pw_uid;
 	ids.gid = pw.pw_gid;
 	if (getgrouplist(name, pw.pw_gid, ids.groups, &ids.n_groups) < 0)
 		return fail(w, -E2BIG, "user '%s' is in more than %zu groups", name, ARRAY_SIZE(ids.groups));
 	*ret = ids;
 	return 0;
+}
+
+/* As root, fenced in, only where there is no such account; not where it cannot be had. */
+static int ids_of_product(const char *product, struct trainproc_ids *ret, struct why *w)
+{
+	struct why no = { 0 };
+	int r = ids_of(product, ret, &no);
+
+	return r && r != -ENOENT ? fail(w, r, "%s", no.text) : 0;
 }
 
 int trainproc_ids(const struct trainjob *j, const char *product, struct trainproc_ids *ret, struct why *w)
@@ -42,7 +54,7 @@ int trainproc_ids(const struct trainjob *j, const char *product, struct trainpro
 	if (j->user[0])
 		r = ids_of(j->user, &ids, w);
 	else if (geteuid() == 0)
-		IGNORE(ids_of(product, &ids, NULL)); /* no such account: as root, fenced in */
+		r = ids_of_product(product, &ids, w);
 	if (!r && ids.change && ids.uid == geteuid())
 		ids.change = false;
 	if (!r && ids.change && geteuid() != 0)

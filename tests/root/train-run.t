@@ -65,6 +65,21 @@ job 10-core 'exit 0' user=nosuchuser
 train
 [ $? = 1 ] && grep -q "there is no user 'nosuchuser'" err
 ok 'a user that there is not'
+cp /etc/passwd /etc/group .
+echo demo:x:4711:4711::/:/bin/false >>passwd
+seq 5000 5070 | sed 's/.*/demo-&:x:&:demo/' >>group
+mount --bind passwd /etc/passwd && mount --bind group /etc/group
+job 10-core 'exit 0'
+train
+[ $? = 1 ] && grep -q "user 'demo' is in more than 64 groups" err
+ok 'a job does not run as root since the account of the product cannot be had'
+grep -v '^demo-' group >less && cat less >group
+job 10-core 'id -u; exec 3</run/tandem/train.lock || exit 9'
+rm -rf /var/lib/demo/models
+train
+log | grep -qx 4711 && [ "$("$bin/tandem-train" status --json | grep -c '"exit_code": 2')" = 1 ]
+ok 'it runs as that, and cannot open the lock'
+umount /etc/passwd /etc/group
 
 job 10-core "setsid sh -c 'exec env -i sleep 4331.$$' & sleep 0.2; exit 0"
 train

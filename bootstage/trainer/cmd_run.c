@@ -45,6 +45,10 @@ static int exit_of(const struct trainer_want *want, const struct trainer_result 
 		log_note("nothing to do: %s", res->reason);
 		return want->due ? EXIT_NOTHING : EXIT_DONE;
 	}
+	if (res->told) {
+		log_note("told to stop; the next run goes on");
+		(void)raise(res->told); /* whoever sent it sees that it was heard */
+	}
 	return res->failed || res->skipped || res->told ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -1,7 +1,6 @@
 #include "bootstage/trainer/trainer.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -191,11 +190,12 @@ static int queue(struct trainer *t, struct why *w)
 	return r;
 }
 
-static bool told_to_stop(const struct trainer *t)
+/* By which signal; 0: not at all. */
+static int told_to_stop(const struct trainer *t)
 {
-	struct pollfd p = { .fd = t->signals, .events = POLLIN };
+	struct signalfd_siginfo info;
 
-	return poll(&p, 1, 0) > 0;
+	return read(t->signals, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
 static int skip(struct trainer *t, const struct trainsequence_next *next, struct why *w)

@@ -27,7 +27,7 @@ struct trainer_result {
 	bool nothing; /* there was nothing to do; then `reason` says why */
 	char reason[160];
 	unsigned int done, failed, skipped; /* jobs, of this cycle, by this trainer */
-	bool told;                          /* to stop: the cycle goes on with the next trainer */
+	int told;                           /* to stop, by this signal: the cycle goes on with the next trainer; 0 */
 };
 
 /**

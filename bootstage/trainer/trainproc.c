@@ -181,7 +181,7 @@ static void take_signal(struct work *x)
 
 	if (read(x->want->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	x->ret->told = true;
+	x->ret->told = (int)info.ssi_signo;
 	end_it(x, TRAINPROC_TOLD, false);
 }
 

@@ -38,7 +38,7 @@ struct trainproc_want {
 struct trainproc_result {
 	enum trainproc_end end;
 	struct stageproc_status status;
-	bool told;      /* the trainer was, whatever else it was ended for */
+	int told;       /* the signal that told the trainer to stop, whatever else it was ended for; 0 */
 	char said[320]; /* its cgroup, or why there is none */
 	char last[STAGELOG_LINE];
 };

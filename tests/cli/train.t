@@ -116,6 +116,7 @@ prints 'at work: process'
 prints 'dpi              running'
 kill -TERM "$trainer"
 wait "$trainer"
+check 'ends by the signal that told it to stop' test $? = 143
 check 'its job was told' grep -qx told ran
 state dpi state interrupted
 state agent state queued

@@ -242,7 +242,7 @@ int cap_usage(const struct cap *c, uint64_t *ret_bytes, struct why *w)
 		return caploop_usage(c->fd, c->bytes, ret_bytes, w);
 	r = usage_scan(c->fd, ".", NULL, NULL, &u, w);
 	if (!r)
-		*ret_bytes = u.allocated_bytes;
+		*ret_bytes = usage_of_cap(&u);
 	return r;
 }
 

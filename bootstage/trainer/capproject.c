@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "bootstage/trainer/usage.h"
+
 #define BLOCK     1024u /* of if_dqblk's limits */
-#define PER_INODE 4096u /* bytes of the cap that one file more or less stands for: empty files take room as well */
 #define DEPTH_MAX 256u
 
 static int quota(int folder, int command, uint32_t id, void *arg)
@@ -98,7 +99,7 @@ static int set_limit(int folder, uint32_t id, uint64_t bytes, struct why *w)
 {
 	struct if_dqblk q = {
 		.dqb_bhardlimit = bytes / BLOCK,
-		.dqb_ihardlimit = bytes / PER_INODE + 1,
+		.dqb_ihardlimit = bytes / USAGE_PER_FILE + 1,
 		.dqb_valid = QIF_LIMITS,
 	};
 	int r = quota(folder, Q_SETQUOTA, id, &q);

@@ -35,7 +35,7 @@ static void print_json(struct json *j, const struct trainjob *job, const struct 
 	json_string(j, "name", job->name);
 	json_string(j, "outcome", prune_outcome_name(p->plan.outcome));
 	json_u64(j, "cap_bytes", job->cap_bytes);
-	json_u64(j, "before_bytes", p->before.allocated_bytes);
+	json_u64(j, "before_bytes", usage_of_cap(&p->before));
 	json_u64(j, "after_bytes", p->after_bytes);
 	json_u64(j, "removed", p->removed);
 	json_array(j, "files");

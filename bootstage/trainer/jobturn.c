@@ -85,8 +85,8 @@ static void enforce(struct turn *x, bool running, struct prunefiles *ret)
 		return;
 	}
 	x->used_bytes = ret->after_bytes;
-	if (ret->before.allocated_bytes > x->most_bytes)
-		x->most_bytes = ret->before.allocated_bytes;
+	if (usage_of_cap(&ret->before) > x->most_bytes)
+		x->most_bytes = usage_of_cap(&ret->before);
 	if (ret->removed || ret->plan.outcome > PRUNE_OVER_GOAL)
 		log_warn("job=%s: %s", x->j->name, ret->said);
 }

@@ -90,7 +90,7 @@ static void collect(void *arg, const struct usage_file *file)
 	const struct statx *st = file->st;
 	struct prune_file f = {
 		.kind = prune_kind_of(file->name),
-		.bytes = st->stx_blocks * 512,
+		.bytes = st->stx_blocks * 512 > USAGE_PER_FILE ? st->stx_blocks * 512 : USAGE_PER_FILE,
 		.size_bytes = st->stx_size,
 		.mtime_ns = st->stx_mtime.tv_sec * 1000000000 + st->stx_mtime.tv_nsec,
 		.device = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor,
@@ -296,7 +296,7 @@ static int count(const struct prunefiles_want *want, int folder, struct prunefil
 
 	if (r)
 		return r;
-	p->after_bytes = now.allocated_bytes;
+	p->after_bytes = usage_of_cap(&now);
 	if (p->after_bytes <= goal_of(want))
 		p->plan.outcome = PRUNE_WITHIN;
 	else if (p->after_bytes <= want->cap_bytes)
@@ -310,7 +310,7 @@ static int enforce(const struct prunefiles_want *want, int folder, struct prunef
 {
 	int r = usage_scan(folder, ".", NULL, NULL, &p->before, w);
 
-	p->after_bytes = p->before.allocated_bytes;
+	p->after_bytes = usage_of_cap(&p->before);
 	for (unsigned int i = 0; !r && p->after_bytes > goal_of(want) && i < ROUNDS; i++) {
 		r = plan(want, folder, p, w);
 		if (r || want->dry_run || p->plan.remove == 0)
@@ -342,7 +342,7 @@ static void describe(const struct prunefiles_want *want, struct prunefiles *p)
 	say(p, "%s of %s used", format_size(p->after_bytes, after), format_size(want->cap_bytes, cap));
 	if (gone)
 		say(p, "; %zu %s %sremoved, %s", gone, gone == 1 ? "file" : "files", want->dry_run ? "would be " : "",
-		    format_size(p->before.allocated_bytes - p->after_bytes, part));
+		    format_size(usage_of_cap(&p->before) - p->after_bytes, part));
 	if (p->plan.outcome == PRUNE_TOO_LARGE)
 		say(p, "; Model too large for quota: models take %s", format_size(p->plan.model_bytes, part));
 	if (p->plan.outcome == PRUNE_OVER_CAP)

@@ -24,7 +24,7 @@ struct prunefiles_want {
 
 struct prunefiles {
 	struct usage before;
-	uint64_t after_bytes;     /* allocated */
+	uint64_t after_bytes;     /* as usage_of_cap() counts */
 	struct prune_plan plan;   /* the last, where it took several */
 	struct prune_file *files; /* looked at, by the last plan; none where the folder was within its goal */
 	size_t n_files;

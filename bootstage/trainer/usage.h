@@ -31,6 +31,15 @@ struct usage {
 	char denied_path[USAGE_DENIED_MAX]; /* one of them, cut where it is long; "": none */
 };
 
+/* Empty files take up no blocks, and yet a disk has only so many: of a cap each stands for at least so much. */
+#define USAGE_PER_FILE 4096u
+static inline uint64_t usage_of_cap(const struct usage *u)
+{
+	uint64_t least = (u->files + u->folders) * USAGE_PER_FILE;
+
+	return u->allocated_bytes > least ? u->allocated_bytes : least;
+}
+
 struct usage_folder;
 /* A regular file that was met. */
 struct usage_file {

@@ -117,6 +117,13 @@ exits 3 'a disk without room for the caps and the reserve' train run
 says 'the trainings do not fit'
 check 'nothing was started' absent ran
 
+# R2: files that take up no blocks; a cap of 1 MiB is 256 of them.
+machine
+job 10-core 'cd $TANDEM_FOLDER; touch $(seq -f %g.tmp 1500) $(seq -f %g.data 1500); sleep 1.5; ls | wc -l' cap=1M
+exits 0 'a job that makes nothing but empty files' train run
+check 'has them pruned while it runs' sh -c 'test "$(tail -1 r/var/lib/demo/trainer/core.log)" -le 256'
+check 'and behind it' sh -c "test \"\$(ls $folder/core | wc -l)\" -le 256"
+
 # --- R5: the first day ---
 machine
 for j in 10-core 20-dpi 30-agent; do

@@ -39,7 +39,9 @@ static int open_folder(const char *path)
 	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* It is the job's only when it is complete. */
+/* Root gives it away, and only then lets anybody in: one that was left in between is known by its mode. */
+#define HALF_MADE 0
+
 static int make_folder(const struct cap_want *want, struct why *w)
 {
 	char parent[PATH_MAX];
@@ -55,9 +57,17 @@ static int make_folder(const struct cap_want *want, struct why *w)
 		if (r)
 			return r;
 	}
-	if (mkdir(want->folder, FOLDER_MODE) && errno != EEXIST)
+	if (mkdir(want->folder, geteuid() == 0 ? HALF_MADE : FOLDER_MODE) && errno != EEXIST)
 		return fail_errno(w, "%s", want->folder);
 	return 0;
+}
+
+static bool give_away(int fd, const struct cap_want *want)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (geteuid() != 0 || (st.st_mode & 07777) != HALF_MADE ||
+				       (fchown(fd, want->uid, want->gid) == 0 && fchmod(fd, FOLDER_MODE) == 0));
 }
 
 static int folder(const struct cap_want *want, int *ret, struct why *w)
@@ -70,10 +80,8 @@ static int folder(const struct cap_want *want, int *ret, struct why *w)
 		if (r)
 			return r;
 		fd = open_folder(want->folder);
-		if (fd >= 0 && geteuid() == 0 && (fchown(fd, want->uid, want->gid) || fchmod(fd, FOLDER_MODE)))
-			return fail_errno(w, "%s", want->folder);
 	}
-	if (fd < 0)
+	if (fd < 0 || !give_away(fd, want))
 		return fail_errno(w, "%s", want->folder);
 	*ret = MOVE_FD(fd);
 	return 0;

@@ -60,6 +60,30 @@ static void open_scan_makes_the_folder_and_counts(void **state)
 	assert_ok(cap_open(&it, &c, &w), w); /* and again */
 }
 
+/* The power went between mkdir(2) and chown(2). */
+static void open_a_folder_that_was_left_half_made_gives_it_away(void **state)
+{
+	struct cap_want it = want(scratch_path("half-made"), CAP_SCAN);
+	AUTO_CAP c = { .fd = -1 };
+	struct stat st;
+	struct why w = { 0 };
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	it.uid = it.gid = 4711;
+	assert_int_equal(mkdir(it.folder, 0), 0);
+	assert_ok(cap_open(&it, &c, &w), w);
+	assert_int_equal(fstat(c.fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	assert_int_equal(st.st_uid, 4711);
+	cap_close(&c);
+	it.uid = 0; /* whose it is stays */
+	assert_ok(cap_open(&it, &c, &w), w);
+	assert_int_equal(fstat(c.fd, &st), 0);
+	assert_int_equal(st.st_uid, 4711);
+}
+
 static void open_auto_says_why_nothing_better(void **state)
 {
 	struct cap_want it = want(scratch_path("auto"), CAP_AUTO);
@@ -194,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kind_names_go_both_ways),
 		cmocka_unit_test(open_scan_makes_the_folder_and_counts),
+		cmocka_unit_test(open_a_folder_that_was_left_half_made_gives_it_away),
 		cmocka_unit_test(open_auto_says_why_nothing_better),
 		cmocka_unit_test(open_a_symlink_is_refused),
 		cmocka_unit_test(open_just_one_kind_gives_it_or_nothing),

@@ -40,6 +40,15 @@ struct turn {
 	struct stagelog log;
 };
 
+static struct turn *turn_new(struct trainer *t, size_t job, bool seed)
+{
+	struct turn *x = calloc(1, sizeof(*x));
+
+	if (x)
+		*x = (struct turn){ .t = t, .j = &t->want->jobs->at[job], .seed = seed, .cap.fd = -1 };
+	return x;
+}
+
 /* --- records --- */
 
 static int record(struct turn *x, enum train_event event, const char *text, const struct trainproc_result *res,
@@ -382,16 +391,12 @@ static int found(struct turn *x, struct why *w)
 
 int jobturn_run(struct trainer *t, size_t job, bool seed, struct why *w)
 {
-	AUTO_FREE struct turn *x = calloc(1, sizeof(*x));
+	AUTO_FREE struct turn *x = turn_new(t, job, seed);
 	char text[TRAINJOURNAL_TEXT] = "";
 	int r;
 
 	if (!x)
 		return fail(w, -ENOMEM, "out of memory");
-	x->t = t;
-	x->j = &t->want->jobs->at[job];
-	x->seed = seed;
-	x->cap.fd = -1;
 	r = prepare(x, text, sizeof(text));
 	if (r)
 		r = record(x, TRAIN_FAILED, text, NULL, w);
@@ -448,7 +453,7 @@ static int take_model(struct turn *x, int folder, const struct model_names *n, s
 
 int jobturn_finish(struct trainer *t, size_t job, bool seed, struct why *w)
 {
-	AUTO_FREE struct turn *x = calloc(1, sizeof(*x));
+	AUTO_FREE struct turn *x = turn_new(t, job, seed);
 	const struct train_turn *turn = trainstate_find(&t->state, t->want->jobs->at[job].name);
 	struct model_names names;
 	AUTO_FD folder = -1;
@@ -457,12 +462,8 @@ int jobturn_finish(struct trainer *t, size_t job, bool seed, struct why *w)
 
 	if (!x)
 		return fail(w, -ENOMEM, "out of memory");
-	x->t = t;
-	x->j = &t->want->jobs->at[job];
-	x->seed = seed;
 	if (turn)
 		x->trained = turn->last;
-	x->cap.fd = -1;
 	model_names(x->j->name, &names);
 	r = trainplaces_folder(t->want->places, x->j, x->folder, &cause);
 	r = r ? r : put_cap(x, &cause); /* after a power cut its file system is not mounted */

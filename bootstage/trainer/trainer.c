@@ -426,26 +426,46 @@ static int work(struct trainer *t, struct why *w)
 	return r;
 }
 
-int trainer_run(const struct trainer_want *want, struct trainer_result *ret, struct why *w)
+/* With the lock; and without it. */
+static int open_trainer(const struct trainer_want *want, struct trainer_result *result, struct trainer **ret,
+			struct why *w)
 {
-	AUTO_FREE struct trainer *t = calloc(1, sizeof(*t));
-	struct trainer_result result = { 0 };
-	sigset_t before;
+	struct trainer *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return fail(w, -ENOMEM, "out of memory");
-	*t = (struct trainer){ .want = want, .ret = &result, .lock = -1, .signals = -1, .file = { .fd = -1 } };
+	*t = (struct trainer){ .want = want, .ret = result, .lock = -1, .signals = -1, .file = { .fd = -1 } };
 	r = lock(t, w);
+	if (r)
+		free(t);
+	else
+		*ret = t;
+	return r;
+}
+
+static void close_trainer(struct trainer *t)
+{
+	trainjournal_close(&t->journal);
+	trainjournal_disk_close(&t->file);
+	auto_close(&t->lock);
+	free(t);
+}
+
+int trainer_run(const struct trainer_want *want, struct trainer_result *ret, struct why *w)
+{
+	struct trainer_result result = { 0 };
+	struct trainer *t;
+	sigset_t before;
+	int r = open_trainer(want, &result, &t, w);
+
 	if (r)
 		return r;
 	r = catch_signals(t, &before, w);
 	r = r ? r : work(t, w);
 	auto_close(&t->signals);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	trainjournal_close(&t->journal);
-	trainjournal_disk_close(&t->file);
-	auto_close(&t->lock);
+	close_trainer(t);
 	if (!r)
 		*ret = result;
 	return r;
@@ -474,20 +494,18 @@ static int roll_back(struct trainer *t, const struct trainjob *j, struct why *w)
 
 int trainer_roll_back(const struct trainer_want *want, const struct trainjob *j, struct why *w)
 {
-	AUTO_FREE struct trainer *t = calloc(1, sizeof(*t));
 	struct trainer_result result = { 0 };
-	int r;
+	struct trainer *t;
+	int r = open_trainer(want, &result, &t, w);
 
-	if (!t)
-		return fail(w, -ENOMEM, "out of memory");
-	*t = (struct trainer){ .want = want, .ret = &result, .lock = -1, .signals = -1, .file = { .fd = -1 } };
-	r = lock(t, w);
-	r = r ? r : open_journal(t, w);
-	if (!r)
+	if (r)
+		return r;
+	r = open_journal(t, w);
+	if (!r) {
+		attach(t);
 		trainer_look(t);
-	r = r ? r : roll_back(t, j, w);
-	trainjournal_close(&t->journal);
-	trainjournal_disk_close(&t->file);
-	auto_close(&t->lock);
+		r = roll_back(t, j, w);
+	}
+	close_trainer(t);
 	return r;
 }

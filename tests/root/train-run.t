@@ -167,6 +167,8 @@ open(path, "wb").write(data[:keep])'
 	ok 'a model that was not taken before a boot is taken after it'
 	[ "$(grep -c trained made)" = 1 ]
 	ok 'and not trained again'
+	umount $models && timeout 60 "$bin/tandem-train" rollback core >out 2>err && cmp -s $models/core.onnx "$here/data/onnx/ok-logit.onnx"
+	ok 'after a boot the model before it is found, too'
 	umount $models
 fi
 

@@ -22,6 +22,11 @@ MUST_USE int trainplaces_open(struct trainplaces *p, struct why *w);
 
 /** A path of this machine ("/etc/x") below the root. */
 MUST_USE int trainplaces_below(const struct trainplaces *p, const char *path, char ret[PATH_MAX], struct why *w);
+/**
+ * The folder of those files, if it is there, is one that nobody else can put files or links into: /var/lib/PRODUCT may be an
+ * account's, and root writes here. Returns 0; -EPERM (refused) it is not.
+ */
+MUST_USE int trainplaces_own(const struct trainplaces *p, struct why *w);
 /** A file of the trainer's own: /var/lib/PRODUCT/trainer/NAME. */
 MUST_USE int trainplaces_state(const struct trainplaces *p, const char *name, char ret[PATH_MAX], struct why *w);
 /** A job's folder. */

@@ -360,8 +360,9 @@ static int lock(struct trainer *t, struct why *w)
 static int open_journal(struct trainer *t, struct why *w)
 {
 	char path[PATH_MAX];
-	int r = trainplaces_state(t->want->places, "journal", path, w);
+	int r = trainplaces_own(t->want->places, w);
 
+	r = r ? r : trainplaces_state(t->want->places, "journal", path, w);
 	if (r)
 		return r;
 	trainjournal_disk_open(&t->file, path);

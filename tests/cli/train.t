@@ -13,6 +13,17 @@ says "there is no job 'x'"
 exits 2 'two ways at once' train run --due --day-one
 says 'only one of --due, --day-one and --job'
 
+# /var/lib/PRODUCT may be an account's: what it puts in the place of the trainer's folder is not written through.
+job 10-core 'exit 0'
+own=$(dirname "$folder")/trainer
+mkdir -p "$(dirname "$own")" elsewhere && ln -s "$dir/elsewhere" "$own"
+exits 3 'a link in place of its folder' train run
+says "$own: has to be a folder that only user"
+check 'nothing was written there' sh -c '! ls elsewhere | grep .'
+rm "$own" && mkdir -m 777 "$own" && chmod 777 "$own"
+exits 3 'a folder that all can write to' train run
+rm -r "$own"
+
 # R4, R7: core, then dpi, then agent; the next one starts only after exit 0.
 job 30-agent 'exit 0'
 job 10-core 'sleep 1; echo end >>'"$dir"'/ran'

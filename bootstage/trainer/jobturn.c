@@ -153,10 +153,7 @@ static int put_cap(struct turn *x, struct why *w)
 				      .mount_nothing = want->places->root != NULL,
 				      .uid = ids.uid,
 				      .gid = ids.gid };
-	r = cap_open(&cap, &x->cap, w);
-	if (!r)
-		log_info("job=%s cap=%s", x->j->name, x->cap.said);
-	return r;
+	return cap_open(&cap, &x->cap, w);
 }
 
 /* Before it starts (R6). @text  why it does not, when that is the job's own matter */
@@ -170,6 +167,7 @@ static int prepare(struct turn *x, char *text, size_t room)
 		(void)snprintf(text, room, "%.200s", w.text);
 		return r;
 	}
+	log_info("job=%s cap=%s", x->j->name, x->cap.said);
 	AUTO_PRUNEFILES p = { 0 };
 	enforce(x, false, &p);
 	r = too_large(x, &p, text, room);

@@ -53,6 +53,7 @@ def machine_with(name, image):
 def first_boot(machine):
     up = machine.up()
     tap.equal(up.verdict()['verdict'], 'healthy', 'every stage has passed: healthy')
+    up.boot.must('tandem-stage wait migrate', 120)  # which begins after the verdict
     stages = results(up)
     tap.equal({name: stages[name]['result'] for name in ('tune', 'space', 'migrate')},
               {'tune': 'passed', 'space': 'passed', 'migrate': 'passed'}, 'one stage of each phase has passed')
@@ -87,6 +88,7 @@ def baseline(machine, up):
     tap.equal((up.slot, up.role), ('b', 'trial'), 'the next version is tried')
     tap.equal(up.verdict()['verdict'], 'committed', 'the disk was as full before: it is committed all the same')
     tap.equal(results(up)['space']['result'], 'failed', 'and the stage is still reported')
+    up.boot.must('tandem-stage wait migrate', 120)
     tap.equal(up.boot.must('cat /var/lib/ransomeye/migrations').split()[-1], '3.0.0', 'its migration ran, after the commit')
 
 

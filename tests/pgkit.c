@@ -23,47 +23,51 @@ static const char *place(void)
 	return "/dev/shm";
 }
 
-void pgkit_again(struct pgkit *k)
+struct pgkit pgkit;
+
+void pgkit_again(void)
 {
 	struct cluster_begun begun;
 	struct why w = { 0 };
 
-	if (cluster_start(&k->cluster, &k->machine, START_S, &begun, &w) || cluster_database(&k->cluster, &w))
+	if (cluster_start(&pgkit.cluster, &pgkit.machine, START_S, &begun, &w) || cluster_database(&pgkit.cluster, &w))
 		fail_msg("%s", w.text);
 }
 
-bool pgkit_start(struct pgkit *k)
+int pgkit_start(void **state)
 {
+	struct pgkit *k = &pgkit;
 	struct intelconf c;
 	struct why w = { 0 };
 
-	memset(k, 0, sizeof(*k));
+	(void)state;
 	if (system("ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1") != 0)
-		return false;
+		return 0;
 	(void)snprintf(k->dir, sizeof(k->dir), "%s/tandem-pgkit-XXXXXX", place());
 	assert_non_null(mkdtemp(k->dir));
 	assert_int_equal(chmod(k->dir, 0755), 0);
 	intelconf_defaults(&c);
-	(void)snprintf(c.folder, sizeof(c.folder), "%s/pg", k->dir);
-	(void)snprintf(c.socket, sizeof(c.socket), "%s/run", k->dir);
+	(void)snprintf(c.folder, sizeof(c.folder), "%.63s/pg", k->dir);
+	(void)snprintf(c.socket, sizeof(c.socket), "%.63s/run", k->dir);
 	if (cluster_of(&c, &k->cluster, &w))
 		fail_msg("%s", w.text);
 	k->machine.sizes.db_connections.value = 5;
 	k->machine.sizes.shared_buffers_bytes.value = 64u << 20;
 	(void)snprintf(k->conninfo, sizeof(k->conninfo), "host=%s dbname=intel user=intel", c.socket);
 	(void)snprintf(k->super, sizeof(k->super), "host=%s dbname=intel user=postgres", c.socket);
-	pgkit_again(k);
-	return true;
+	pgkit_again();
+	k->there = true;
+	return 0;
 }
 
-void pgkit_kill(struct pgkit *k)
+void pgkit_kill(void)
 {
 	char path[256], command[320];
 	AUTO_FREE char *text = NULL;
 	size_t n;
 	int pid;
 
-	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", k->cluster.folder);
+	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", pgkit.cluster.folder);
 	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &n, NULL), 0);
 	pid = (int)strtol(text, NULL, 10);
 	/* One of its processes may end by itself meanwhile. */
@@ -75,19 +79,21 @@ void pgkit_kill(struct pgkit *k)
 		(void)usleep(10000);
 }
 
-void pgkit_end(struct pgkit *k)
+int pgkit_end(void **state)
 {
-	const char *const argv[] = { "rm", "-rf", k->dir, NULL };
+	const char *const argv[] = { "rm", "-rf", pgkit.dir, NULL };
 
-	if (!k->dir[0])
-		return;
-	IGNORE(cluster_stop(&k->cluster, START_S, NULL));
+	(void)state;
+	if (!pgkit.dir[0])
+		return 0;
+	IGNORE(cluster_stop(&pgkit.cluster, START_S, NULL));
 	IGNORE(proc_must(argv, 0, NULL));
+	return 0;
 }
 
-void pgkit_run(struct pgkit *k, const char *sql)
+void pgkit_run(const char *sql)
 {
-	const struct pg_options o = { .conninfo = k->super };
+	const struct pg_options o = { .conninfo = pgkit.super };
 	struct why w = { 0 };
 	AUTO_PG p = { 0 };
 

@@ -8,12 +8,9 @@
 #include "tests/pgkit.h"
 #include "tests/support.h"
 
-static struct pgkit kit;
-static bool have;
-
 static struct connpool *pool_of(unsigned int size)
 {
-	const struct connpool_want want = { .options = { .conninfo = kit.conninfo }, .size = size };
+	const struct connpool_want want = { .options = { .conninfo = pgkit.conninfo }, .size = size };
 	struct connpool *p = NULL;
 
 	assert_int_equal(connpool_new(&want, &p, NULL), 0);
@@ -48,7 +45,7 @@ static void no_more_than_its_size_are_open(void **state)
 	int64_t first;
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	p = pool_of(2);
 	assert_int_equal(connpool_look(p).open, 0);
@@ -73,7 +70,7 @@ static void a_transaction_does_not_outlive_its_user(void **state)
 	struct pg *a;
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	p = pool_of(1);
 	a = get(p);
@@ -98,18 +95,18 @@ static void dead_connections_are_replaced(void **state)
 	int64_t first;
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	p = pool_of(2);
 	a = get(p);
 	first = backend(a);
 	connpool_put(p, a);
-	pgkit_run(&kit, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'intel'");
+	pgkit_run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'intel'");
 	a = get(p);
 	assert_int_not_equal(backend(a), first);
 	assert_int_equal(connpool_look(p).replaced, 1);
 	b = get(p);
-	pgkit_kill(&kit);
+	pgkit_kill();
 	assert_int_equal(pg_run(a, "SELECT 1", NULL), -ENOTCONN);
 	assert_false(pg_alive(a));
 	connpool_put(p, a);
@@ -117,7 +114,7 @@ static void dead_connections_are_replaced(void **state)
 	a = NULL;
 	assert_int_equal(connpool_get(p, 100, &a, NULL), -ENOTCONN);
 	assert_int_equal(connpool_look(p).busy, 0);
-	pgkit_again(&kit);
+	pgkit_again();
 	a = get(p);
 	b = get(p);
 	assert_int_not_equal(backend(a), backend(b));
@@ -133,9 +130,9 @@ static void a_server_that_takes_no_more_lowers_it(void **state)
 	struct why w = { 0 };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
-	pgkit_run(&kit, "ALTER ROLE intel CONNECTION LIMIT 2");
+	pgkit_run("ALTER ROLE intel CONNECTION LIMIT 2");
 	p = pool_of(4);
 	a = get(p);
 	b = get(p);
@@ -146,12 +143,12 @@ static void a_server_that_takes_no_more_lowers_it(void **state)
 	b = get(p); /* those that there are go round */
 	connpool_put(p, a);
 	connpool_put(p, b);
-	pgkit_run(&kit, "ALTER ROLE intel CONNECTION LIMIT 0");
+	pgkit_run("ALTER ROLE intel CONNECTION LIMIT 0");
 	connpool_free(&p);
 	p = pool_of(4);
 	assert_int_equal(connpool_get(p, 50, &c, NULL), -EAGAIN); /* none at all is a failure */
 	assert_int_equal(connpool_look(p).busy, 0);
-	pgkit_run(&kit, "ALTER ROLE intel CONNECTION LIMIT -1");
+	pgkit_run("ALTER ROLE intel CONNECTION LIMIT -1");
 }
 
 static int set_up(struct pg *p, void *arg, struct why *w)
@@ -189,13 +186,13 @@ static void threads_take_turns(void **state)
 	AUTO_CONNPOOL *p = NULL;
 	atomic_int connected = 0;
 	const struct connpool_want want = {
-		.options = { .conninfo = kit.conninfo }, .size = 3, .setup = set_up, .arg = &connected
+		.options = { .conninfo = pgkit.conninfo }, .size = 3, .setup = set_up, .arg = &connected
 	};
 	struct work k = { 0 };
 	pthread_t t[8];
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	assert_int_equal(connpool_new(&want, &p, NULL), 0);
 	k.p = p;
@@ -205,20 +202,6 @@ static void threads_take_turns(void **state)
 		assert_int_equal(pthread_join(t[i], NULL), 0);
 	assert_int_equal(atomic_load(&k.good), 8 * 50);
 	assert_in_range(atomic_load(&connected), 1, 3);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	have = pgkit_start(&kit);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	pgkit_end(&kit);
-	return 0;
 }
 
 int main(void)
@@ -231,5 +214,5 @@ int main(void)
 		cmocka_unit_test(threads_take_turns),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, pgkit_start, pgkit_end);
 }

@@ -13,9 +13,6 @@ const struct migration migrations[] = {
 };
 const size_t n_migrations = ARRAY_SIZE(migrations);
 
-static struct pgkit kit;
-static bool have;
-
 static void step(struct pg *p, bool committed, unsigned int want_taken, unsigned int want_pending)
 {
 	struct schema_state s;
@@ -32,12 +29,12 @@ static void step(struct pg *p, bool committed, unsigned int want_taken, unsigned
 
 static void breaking_steps_wait_for_the_commit(void **state)
 {
-	const struct pg_options o = { .conninfo = kit.conninfo };
+	const struct pg_options o = { .conninfo = pgkit.conninfo };
 	struct why w = { 0 };
 	AUTO_PG p = { 0 };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	if (pg_open(&o, &p, &w))
 		fail_msg("%s", w.text);
@@ -46,8 +43,7 @@ static void breaking_steps_wait_for_the_commit(void **state)
 	step(&p, false, 2, 2);
 	step(&p, false, 0, 2);
 	/* as a program that has the first two steps only leaves it, committed */
-	pgkit_run(&kit,
-		  "DROP TABLE four; CREATE TABLE two (); DELETE FROM tandem_schema WHERE number = 4; "
+	pgkit_run("DROP TABLE four; CREATE TABLE two (); DELETE FROM tandem_schema WHERE number = 4; "
 		  "INSERT INTO tandem_schema (number, name, breaking, program) VALUES (2, '0002-two', true, 'x')");
 	w = (struct why){ 0 };
 	assert_int_equal(schema_check(&p, &w), -ENODATA);
@@ -57,24 +53,9 @@ static void breaking_steps_wait_for_the_commit(void **state)
 	step(&p, true, 0, 0);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	have = pgkit_start(&kit);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	if (have)
-		pgkit_end(&kit);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(breaking_steps_wait_for_the_commit) };
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, pgkit_start, pgkit_end);
 }

@@ -11,12 +11,9 @@
 #include "tests/pgkit.h"
 #include "tests/support.h"
 
-static struct pgkit kit;
-static bool have;
-
 static void connect_to(struct pg *p, unsigned int timeout_ms)
 {
-	const struct pg_options o = { .conninfo = kit.conninfo, .statement_timeout_ms = timeout_ms };
+	const struct pg_options o = { .conninfo = pgkit.conninfo, .statement_timeout_ms = timeout_ms };
 	struct why w = { 0 };
 
 	if (pg_open(&o, p, &w))
@@ -42,7 +39,7 @@ static void parameters_come_back_as_they_went(void **state)
 	struct why w = { 0 };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	connect_to(&p, 0);
 	pg_param_text(&a, bytes_str("x'y"));
@@ -104,7 +101,7 @@ static void rows_are_copied_whole_or_not_at_all(void **state)
 	uint64_t n = 0;
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	connect_to(&p, 0);
 	run(&p, "CREATE TEMP TABLE t (a bigint, b text, c timestamptz, d real, e boolean, f jsonb, g smallint)");
@@ -142,7 +139,7 @@ static void a_long_copy_that_fails_comes_to_an_end(void **state)
 
 	(void)state;
 	assert_non_null(big);
-	if (!have) {
+	if (!pgkit.there) {
 		free(big);
 		skip();
 	}
@@ -179,7 +176,7 @@ static void failures_have_their_codes(void **state)
 	AUTO_PG p = { 0 };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	connect_to(&p, 200);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -200,7 +197,7 @@ static void words_of_the_server_are_one_line(void **state)
 	struct why w = { 0 };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	connect_to(&p, 0);
 	assert_true(pg_run(&p, "DO $$ BEGIN RAISE EXCEPTION E'a\\x1b[31mb'; END $$", &w) < 0);
@@ -225,7 +222,7 @@ static void what_cannot_be_connected_to_says_why(void **state)
 	};
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char text[200];
@@ -235,7 +232,7 @@ static void what_cannot_be_connected_to_says_why(void **state)
 		const char *at = strstr(cases[i].conninfo, "%s");
 		int r;
 
-		(void)snprintf(text, sizeof(text), "host=%s%s", kit.cluster.socket, at + 2);
+		(void)snprintf(text, sizeof(text), "host=%s%s", pgkit.cluster.socket, at + 2);
 		r = pg_open(&o, &p, &w);
 		if (r != cases[i].code || !strstr(w.text, cases[i].says))
 			fail_msg("%s: %d: %s", text, r, w.text);
@@ -249,7 +246,7 @@ static pid_t server_pid(void)
 	char path[256];
 	size_t n;
 
-	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", kit.cluster.folder);
+	(void)snprintf(path, sizeof(path), "%s/postmaster.pid", pgkit.cluster.folder);
 	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &n, NULL), 0);
 	return (pid_t)strtol(text, NULL, 10);
 }
@@ -257,7 +254,7 @@ static pid_t server_pid(void)
 /* A server that is stopped, not dead: the kernel takes the connection, and nobody ever answers. */
 static void a_server_that_is_silent_is_given_up(void **state)
 {
-	const struct pg_options o = { .conninfo = kit.conninfo, .connect_timeout_s = 1 };
+	const struct pg_options o = { .conninfo = pgkit.conninfo, .connect_timeout_s = 1 };
 	AUTO_PG_RESULT *r = NULL;
 	AUTO_PG p = { 0 }, other = { 0 };
 	struct why w = { 0 };
@@ -265,7 +262,7 @@ static void a_server_that_is_silent_is_given_up(void **state)
 	pid_t backend;
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	connect_to(&p, 100);
 	assert_int_equal(pg_query(&p, "SELECT pg_backend_pid()", NULL, &r, &w), 0);
@@ -291,27 +288,13 @@ static void a_server_that_dies_is_said(void **state)
 	AUTO_PG p = { 0 };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
 	connect_to(&p, 0);
-	pgkit_kill(&kit);
+	pgkit_kill();
 	assert_int_equal(pg_run(&p, "SELECT 1", NULL), -ENOTCONN);
 	assert_false(pg_alive(&p));
-	pgkit_again(&kit);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	have = pgkit_start(&kit);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	pgkit_end(&kit);
-	return 0;
+	pgkit_again();
 }
 
 int main(void)
@@ -327,5 +310,5 @@ int main(void)
 		cmocka_unit_test(a_server_that_dies_is_said),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, pgkit_start, pgkit_end);
 }

@@ -4,13 +4,10 @@
 #include "tests/pgkit.h"
 #include "tests/support.h"
 
-static struct pgkit kit;
-static bool have;
-
 /* One that can say what is related, and not what that is called: as if it were lost in between. */
 static void a_server_that_is_lost_before_the_names_takes_nothing_from_the_answer(void **state)
 {
-	const struct pg_options few = { .conninfo = kit.conninfo }, all = { .conninfo = kit.super };
+	const struct pg_options few = { .conninfo = pgkit.conninfo }, all = { .conninfo = pgkit.super };
 	struct relquery q = relquery_default(0);
 	AUTO_PG a = { 0 };
 	AUTO_PG b = { 0 };
@@ -19,13 +16,13 @@ static void a_server_that_is_lost_before_the_names_takes_nothing_from_the_answer
 	struct related_server servers[2] = { { .pg = &a }, { .pg = &b } };
 
 	(void)state;
-	if (!have)
+	if (!pgkit.there)
 		skip();
-	pgkit_run(&kit, "CREATE TABLE nodes (node_id bigint, key text, kind smallint, name text);"
-			"CREATE TABLE intel_edges (src bigint, kind smallint, dst bigint);"
-			"GRANT SELECT ON intel_edges TO intel;"
-			"INSERT INTO nodes VALUES (1, 'malware--1', 10, 'one'), (2, 'malware--2', 10, 'two');"
-			"INSERT INTO intel_edges VALUES (1, 36, 2)");
+	pgkit_run("CREATE TABLE nodes (node_id bigint, key text, kind smallint, name text);"
+		  "CREATE TABLE intel_edges (src bigint, kind smallint, dst bigint);"
+		  "GRANT SELECT ON intel_edges TO intel;"
+		  "INSERT INTO nodes VALUES (1, 'malware--1', 10, 'one'), (2, 'malware--2', 10, 'two');"
+		  "INSERT INTO intel_edges VALUES (1, 36, 2)");
 	assert_ok(pg_open(&few, &a, &w), w);
 	assert_ok(pg_open(&all, &b, &w), w);
 	q.from_us = q.to_us = TIME_NONE;
@@ -35,26 +32,11 @@ static void a_server_that_is_lost_before_the_names_takes_nothing_from_the_answer
 	assert_int_equal(found.silent, 0);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	have = pgkit_start(&kit);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	if (have)
-		pgkit_end(&kit);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_that_is_lost_before_the_names_takes_nothing_from_the_answer),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, pgkit_start, pgkit_end);
 }

@@ -171,9 +171,7 @@ int cmd_plan(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = trainplaces_open(&places, &w);
-	r = r ? r : trainconf_load(places.root, &conf, &w);
-	r = r ? r : trainjobs_load(places.root, places.sys.product, &jobs, &w);
+	r = cmd_load(&places, &conf, &jobs, &w);
 	r = r ? r : plan(&places, &conf, &jobs, as_json, &w);
 	return r ? why_report(&w, PROGRAM) : EXIT_DONE;
 }

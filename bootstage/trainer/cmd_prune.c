@@ -7,9 +7,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "bootstage/trainer/cmd.h"
-#include "bootstage/trainer/places.h"
 #include "bootstage/trainer/prunefiles.h"
-#include "bootstage/trainer/trainconf.h"
 #include "bootstage/trainer/trainlock.h"
 
 static const char usage[] = "tandem-train prune [--dry-run] [--json] [--config FILE] [--root DIR] [JOB...]";
@@ -160,9 +158,7 @@ int cmd_prune(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = trainplaces_open(&places, &w);
-	r = r ? r : trainconf_load(places.root, &conf, &w);
-	r = r ? r : trainjobs_load(places.root, places.sys.product, &jobs, &w);
+	r = cmd_load(&places, &conf, &jobs, &w);
 	r = r ? r : check_names(&jobs, &args, &w);
 	r = r ? r : guard(&places, like.dry_run, &like.running, &lock, &w);
 	like.prune_at = conf.prune_at;

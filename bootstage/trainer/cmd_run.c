@@ -90,9 +90,7 @@ int cmd_run(int argc, char **argv)
 	log_setup(PROGRAM, LOG_INFO);
 	(void)signal(SIGPIPE, SIG_IGN); /* a reader that went away stops no training */
 	want.tell = as_json ? tell_json : want.dry_run ? tell_dry : NULL;
-	r = trainplaces_open(&places, &w);
-	r = r ? r : trainconf_load(places.root, &conf, &w);
-	r = r ? r : trainjobs_load(places.root, places.sys.product, &jobs, &w);
+	r = cmd_load(&places, &conf, &jobs, &w);
 	r = r ? r : pick_mode(day_one, job, &want, &w);
 	r = r ? r : trainer_run(&want, &res, &w);
 	return r ? why_report(&w, PROGRAM) : exit_of(&want, &res);

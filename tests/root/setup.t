@@ -3,25 +3,10 @@
 # taken back whole. As root, in a mount namespace. I15
 here=$(cd "$(dirname "$0")/.." && pwd)
 tandem=${TANDEM_BIN:-$here/../build/debug/bin}/tandem
-[ "$(id -u)" = 0 ] || { echo '1..0 # SKIP not root'; exit 0; }
-if [ "${1-}" != inside ]; then
-	unshare -m true 2>/dev/null || { echo '1..0 # SKIP no namespaces'; exit 0; }
-	work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-setup-XXXXXX") || exit 1
-	trap 'rm -rf "$work"' EXIT
-	unshare -m --propagation private "$0" inside "$work"
-	exit
-fi
-cd "$2" || exit 1
+. "$here/root/ok.sh"
+alone setup "$@"
 mkdir r && mount -t tmpfs -o size=1m,nr_inodes=40 none r || { echo '1..0 # SKIP nothing can be mounted'; exit 0; }
 
-n=0
-ok() { # ok NAME: the result of the command before
-	local r=$?
-	n=$((n + 1))
-	[ $r = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' out err 2>/dev/null
-}
 setup() { "$tandem" setup --root r --templates "$here/../scripts/host" "$@" >out 2>err; }
 listing() { find r \( -type f ! -name '*-' -printf '%p %m ' -exec cksum {} \; \) -o -printf '%p %m %l\n' | sort; }
 

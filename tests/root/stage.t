@@ -16,14 +16,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 top=$(sed -n 's/^\S* \S* \S* \S* \(\S*\) .* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -1)
 
-n=0
-ok() { # ok NAME: the result of the command before
-	local r=$?
-	n=$((n + 1))
-	[ $r = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' out err s/stages/*.json 2>/dev/null
-}
+. "$here/root/ok.sh"
+shown='out err s/stages/*.json'
 stage() { # stage NAME LINE...
 	mkdir -p stages
 	local name=$1

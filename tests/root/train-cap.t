@@ -3,15 +3,8 @@
 # kernel has none; project quotas are in Debian's. All mounts are in a namespace of their own.
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
-[ "$(id -u)" = 0 ] || { echo '1..0 # SKIP not root'; exit 0; }
-if [ "${1-}" != inside ]; then
-	unshare -m --propagation private true 2>/dev/null || { echo '1..0 # SKIP no namespaces'; exit 0; }
-	work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-cap-XXXXXX") || exit 1
-	trap 'rm -rf "$work"' EXIT
-	unshare -m --propagation private "$0" inside "$work"
-	exit
-fi
-cd "$2" || exit 1
+. "$here/root/ok.sh"
+alone cap "$@"
 for modules in loop quota_v2; do modprobe -q "$modules" 2>/dev/null; done
 
 # on NAME SIZE OPTIONS MAKER...: a file system of that size at NAME; adds it to $PLACES when it can be mounted

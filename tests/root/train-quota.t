@@ -5,15 +5,8 @@
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 bin=${TANDEM_BIN:-$here/../build/debug/bin}
-[ "$(id -u)" = 0 ] || { echo '1..0 # SKIP not root'; exit 0; }
-if [ "${1-}" != inside ]; then
-	unshare -m --propagation private true 2>/dev/null || { echo '1..0 # SKIP no namespaces'; exit 0; }
-	work=$(mktemp -d "${TMPDIR:-/tmp}/tandem-quota-XXXXXX") || exit 1
-	trap 'rm -rf "$work"' EXIT
-	unshare -m --propagation private "$0" inside "$work"
-	exit
-fi
-cd "$2" || exit 1
+. "$here/root/ok.sh"
+alone quota "$@"
 for modules in loop quota_v2; do modprobe -q "$modules" 2>/dev/null; done
 truncate -s 16G disk && mkfs.ext4 -q -O quota,project disk 2>/dev/null && mkdir -p /var/lib /etc/tandem /usr/lib/tandem /run/tandem bin etc lib run &&
 	mount -o loop,prjquota disk /var/lib 2>/dev/null || { echo '1..0 # SKIP no project quotas'; exit 0; }
@@ -23,14 +16,6 @@ printf '[system]\nproduct=demo\ncompatible=demo\nmode=host\n' >/etc/tandem/syste
 printf '[trainer]\nreserve=5G\n' >/etc/tandem/trainer.conf
 { printf '[swap]\npolicy=profile\n'; printf '[profile.%s]\nswap=0\n' small medium massive; } >/etc/tandem/tuning.conf
 
-n=0
-ok() { # ok NAME: the result of the command before
-	local r=$?
-	n=$((n + 1))
-	[ $r = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' out err 2>/dev/null
-}
 # job NN-NAME SCRIPT: with the cap that its name has
 job() {
 	printf '#!/bin/bash\necho "%s begins" >>%s/ran\ncd "$TANDEM_FOLDER" || exit 1\n%s\necho "%s ends" >>%s/ran\n' "${1#*-}" "$PWD/order" "$2" \

@@ -23,14 +23,7 @@ printf '[system]\nproduct=demo\ncompatible=demo\nmode=host\n' >/etc/tandem/syste
 printf '[trainer]\nquota=scan\nreserve=0\n' >/etc/tandem/trainer.conf
 { printf '[swap]\npolicy=profile\n'; printf '[profile.%s]\nswap=0\n' small medium massive; } >/etc/tandem/tuning.conf # no claims on this disk
 
-n=0
-ok() { # ok NAME: the result of the command before
-	local r=$?
-	n=$((n + 1))
-	[ $r = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' out err 2>/dev/null
-}
+. "$here/root/ok.sh"
 job() { # job NN-NAME SCRIPT LINE...
 	local file=$1
 	printf '#!/bin/sh\n%s\n' "$2" >"$work/${file#??-}"

@@ -19,14 +19,7 @@ tune=${TANDEM_BIN:-$here/../build/debug/bin}/tandem-tune
 all_off() { grep -o "^$work/[^ ]*" /proc/swaps | xargs -r -n1 swapoff; }
 trap 'all_off' EXIT
 
-n=0
-ok() { # ok NAME: the result of the command before
-	local r=$?
-	n=$((n + 1))
-	[ $r = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' out err 2>/dev/null
-}
+. "$here/root/ok.sh"
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 run() { local want=$1 got; shift; "$@" >out 2>err </dev/null; got=$?; [ $got = "$want" ] || { echo "exit code $got, not $want: $*" >>err; return 1; }; }
 says() { grep -qF -- "$1" err || { echo "not said: $1" >>err; return 1; }; }

@@ -76,7 +76,7 @@ def make_tree(tree, kernel):
         put(tree, module, '/modules/' + os.path.basename(module))
     put_program(tree, os.path.join(tiny.BUILD, 'tests/root/test_traincap'), '/build/tests/root/test_traincap')
     put_program(tree, os.path.join(tiny.BUILD, 'bin/tandem-train'), '/build/bin/tandem-train')
-    for script in SCRIPTS.split():
+    for script in ['ok.sh'] + SCRIPTS.split():
         put(tree, os.path.join(tiny.TOP, 'tests/root', script), '/tests/root/' + script)
     for folder in 'proc sys dev tmp etc'.split():
         os.makedirs(os.path.join(tree, folder))
